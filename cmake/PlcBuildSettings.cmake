@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# plc_build_settings(TARGET): warnings and sanitizers, the same for every target of the project.
+find_package(Threads REQUIRED)
+
+function(plc_build_settings target)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+    if(PLC_WARNINGS_AS_ERRORS)
+        target_compile_options(${target} PRIVATE -Werror)
+    endif()
+    if(PLC_SANITIZE)
+        target_compile_options(${target} PRIVATE -fsanitize=${PLC_SANITIZE} -fno-omit-frame-pointer)
+        target_link_options(${target} PRIVATE -fsanitize=${PLC_SANITIZE})
+        if(PLC_SANITIZE MATCHES "undefined")
+            target_compile_options(${target} PRIVATE -fno-sanitize-recover=undefined)
+        endif()
+        if(PLC_SANITIZE MATCHES "thread")
+            # Everything is instrumented here: announcing locks would only hide their inside.
+            target_compile_definitions(${target} PRIVATE PLC_NO_TSAN_ANNOTATIONS)
+        endif()
+    endif()
+endfunction()

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The parking lot as libplc's own primitives use it: plc/parking_lot.h with the kind of waiter named in the key. */
+#ifndef PLC_LOT_H
+#define PLC_LOT_H
+
+#include <plc/parking_lot.h>
+
+/* A key is an address and a kind. Memory is reused: an unpark that comes late may name an address where a lock of
+   another type lives by now. Naming the kind too keeps it from waking a stranger. */
+enum plc_waiter_kind {
+    PLC_WAITER_USER = 0, /* plc/parking_lot.h */
+    PLC_WAITER_MUTEX,
+    PLC_WAITER_RWLOCK,
+    PLC_WAITER_RWLOCK_DRAIN, /* the writer that waits for the readers to leave */
+    PLC_WAITER_CONDVAR,
+    PLC_WAITER_ONCE,
+};
+
+struct plc_lot_key {
+    const void *address;
+    enum plc_waiter_kind kind;
+};
+
+static inline struct plc_lot_key plc_lot_key(const void *address, enum plc_waiter_kind kind) {
+    struct plc_lot_key key = {address, kind};
+    return key;
+}
+
+/* As plc_park. waiting_since, if not null, is when this thread began to wait, for fairness: zero means now, and the
+   instant is stored there, so that a waiter which was woken, beaten and parks again keeps its seniority. */
+struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
+                                    uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since);
+
+/* As their namesakes in plc/parking_lot.h. */
+struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_callback callback, void *context);
+size_t plc_lot_unpark_all(struct plc_lot_key key, uintptr_t token);
+struct plc_unpark_result plc_lot_unpark_filter(struct plc_lot_key key,
+                                               enum plc_filter_op (*filter)(void *context, uintptr_t park_token),
+                                               plc_unpark_callback callback, void *context);
+struct plc_unpark_result
+plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_requeue_op (*validate)(void *context),
+                       uintptr_t (*callback)(void *context, enum plc_requeue_op op, struct plc_unpark_result result),
+                       void *context);
+
+#endif

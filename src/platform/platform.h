@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The operating system as libplc sees it. Everything below the thread parkers goes through here. */
+#ifndef PLC_PLATFORM_H
+#define PLC_PLATFORM_H
+
+#include <plc/deadline.h>
+
+/* One implementation per platform in this folder, chosen by CMake; the model checker links its own instead. None of
+   these allocates from the heap or changes errno, and all may be called before constructors ran. */
+
+/* ---- Time */
+
+/* The clock's reading in nanoseconds. */
+int64_t plc_os_now_ns(enum plc_clock clock);
+
+/* ---- Sleeping on a word (futex platforms only) */
+
+/* Sleeps while *word == expected, until woken or until the deadline passes. Returns false only if the deadline has
+   passed; true means: look again (woken, changed, interrupted, or for no reason). */
+bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadline);
+
+/* Wakes up to count threads that sleep on the word. Uses only its address: the memory may be gone. */
+void plc_os_futex_wake(uint32_t *word, int count);
+
+/* ---- Processors */
+
+/* Lets another thread run on this processor. */
+void plc_os_yield(void);
+
+/* How many processors this process may run on; at least 1. */
+unsigned plc_os_processor_count(void);
+
+/* The processor on which the caller runs now, or PLC_OS_UNKNOWN_PROCESSOR. Cheap: no system call. */
+#define PLC_OS_UNKNOWN_PROCESSOR UINT32_MAX
+uint32_t plc_os_processor(void);
+
+/* Tells the processor that this is a spin loop. */
+static inline void plc_cpu_relax(void) {
+#if defined(PLC_MODEL)
+    /* nothing: model builds do not spin */
+#elif defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__ARM_ARCH_7A__)
+    __asm__ __volatile__("yield" ::: "memory");
+#else
+    __asm__ __volatile__("" ::: "memory");
+#endif
+}
+
+/* ---- Memory */
+
+/* The largest page of any machine that this architecture has: what is marked below is aligned and sized to it. */
+#if defined(__x86_64__) || defined(__i386__)
+#define PLC_OS_MAX_PAGE_SIZE 4096
+#else
+#define PLC_OS_MAX_PAGE_SIZE 65536
+#endif
+
+/* Zeroed pages for at least size bytes, or null. */
+void *plc_os_pages_alloc(size_t size);
+void plc_os_pages_free(void *pages, size_t size);
+
+/* Makes these whole pages read as zero in the child of every fork; false if the platform cannot. */
+bool plc_os_wipe_on_fork(void *pages, size_t size);
+
+/* Has handler run in the child of every fork(). May allocate: call it from a constructor only. */
+void plc_os_at_fork_child(void (*handler)(void));
+
+/* ---- Threads */
+
+/* A number that debuggers and logs show for the calling thread. */
+uint64_t plc_os_thread_id(void);
+
+/* ---- The end */
+
+/* Writes "libplc: TYPE ADDRESS: thread N: MISTAKE" to standard error and aborts. Neither allocates nor uses stdio. */
+_Noreturn void plc_os_fatal(const char *type, const void *address, const char *mistake);
+
+/* ---- Seams */
+
+/* Around each section that holds a bucket lock. Here nothing; a build for programs whose signal handlers lock may block
+   signals between the two. */
+static inline void plc_lot_enter(void) {}
+static inline void plc_lot_leave(void) {}
+
+/* Says to the model checker that an object is dead, so that any later touch is reported. */
+#if defined(PLC_MODEL)
+void plc_lifetime_end_(const void *object, size_t size);
+#else
+#define plc_lifetime_end_(object, size) ((void)0)
+#endif
+
+#endif

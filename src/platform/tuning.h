@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every constant that was found by measuring, or that the model checker sets differently, in one place. */
+#ifndef PLC_TUNING_H
+#define PLC_TUNING_H
+
+/* log2 of the buckets of the first, static table: 256 buckets of 64 bytes are the 16 KiB that we allow ourselves. */
+#ifndef PLC_FIRST_TABLE_BITS
+#define PLC_FIRST_TABLE_BITS 8
+#endif
+
+/* The table never grows beyond 2^20 buckets (64 MiB). */
+#ifndef PLC_MAX_TABLE_BITS
+#define PLC_MAX_TABLE_BITS 20
+#endif
+
+/* Walking past this many waiters of other keys makes an unpark wish for a larger table. */
+#ifndef PLC_GROW_AFTER_FOREIGN
+#define PLC_GROW_AFTER_FOREIGN 4
+#endif
+
+/* A waiter that has waited longer than this is handed the lock by the next unlock. */
+#ifndef PLC_FAIR_AFTER_NS
+#define PLC_FAIR_AFTER_NS 500000
+#endif
+
+/* Before sleeping a parker spins for at most this long. It must exceed what waking a sleeping thread costs (17 us on
+   the machine where it was chosen), or two threads that take turns never come to meet while both are awake. */
+#ifndef PLC_PARKER_SPIN_NS
+#define PLC_PARKER_SPIN_NS 20000
+#endif
+
+/* After failed spins a parker goes to sleep at once for up to this many times before it tries again. */
+#ifndef PLC_PARKER_MAX_SKIPS
+#define PLC_PARKER_MAX_SKIPS 512
+#endif
+
+/* A lock's own spinning before it queues: rounds of 2, 4, 8 pauses, then yields (parking_lot's figures). */
+#ifndef PLC_SPIN_PAUSE_ROUNDS
+#define PLC_SPIN_PAUSE_ROUNDS 3
+#endif
+#ifndef PLC_SPIN_YIELD_ROUNDS
+#define PLC_SPIN_YIELD_ROUNDS 7
+#endif
+
+#endif
