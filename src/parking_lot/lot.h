@@ -5,6 +5,8 @@
 
 #include <plc/parking_lot.h>
 
+PLC_BEGIN_DECLS
+
 /* A key is an address and a kind. Memory is reused: an unpark that comes late may name an address where a lock of
    another type lives by now. Naming the kind too keeps it from waking a stranger. */
 enum plc_waiter_kind {
@@ -42,4 +44,5 @@ plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_
                        uintptr_t (*callback)(void *context, enum plc_requeue_op op, struct plc_unpark_result result),
                        void *context);
 
+PLC_END_DECLS
 #endif

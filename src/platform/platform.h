@@ -5,6 +5,8 @@
 
 #include <plc/deadline.h>
 
+PLC_BEGIN_DECLS
+
 /* One implementation per platform in this folder, chosen by CMake; the model checker links its own instead. None of
    these allocates from the heap or changes errno, and all may be called before constructors ran. */
 
@@ -74,7 +76,7 @@ uint64_t plc_os_thread_id(void);
 /* ---- The end */
 
 /* Writes "libplc: TYPE ADDRESS: thread N: MISTAKE" to standard error and aborts. Neither allocates nor uses stdio. */
-_Noreturn void plc_os_fatal(const char *type, const void *address, const char *mistake);
+__attribute__((noreturn)) void plc_os_fatal(const char *type, const void *address, const char *mistake);
 
 /* ---- Seams */
 
@@ -89,5 +91,7 @@ void plc_lifetime_end_(const void *object, size_t size);
 #else
 #define plc_lifetime_end_(object, size) ((void)0)
 #endif
+
+PLC_END_DECLS
 
 #endif

@@ -8,6 +8,8 @@
 /* Defines struct plc_thread_parker; CMake puts exactly one implementation's folder on the include path. */
 #include "thread_parker_type.h"
 
+PLC_BEGIN_DECLS
+
 /* Who calls what
  *
  *   "The queue lock" is whatever guards the queue in which the parker's owner waits: a bucket's lock, or a word_lock's
@@ -69,5 +71,7 @@ void plc_thread_parker_unpark_lock(struct plc_thread_parker *parker);
 
 /* Waker, no lock held: lets the owner go, and wakes it if it sleeps. */
 void plc_thread_parker_unpark(struct plc_thread_parker *parker);
+
+PLC_END_DECLS
 
 #endif

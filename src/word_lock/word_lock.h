@@ -5,6 +5,8 @@
 
 #include <plc/detail/config.h>
 
+PLC_BEGIN_DECLS
+
 /* A word that holds the head of a queue of waiting threads and two flags; zero is unlocked. Each waiter's node lies on
    its own stack and has a thread parker of its own, so this lock needs neither the parking lot nor an allocation.
    Waiters are woken first in, first out; a running thread may barge. Not recursive. Never touches errno. */
@@ -15,5 +17,7 @@ struct plc_word_lock {
 void plc_word_lock_lock(struct plc_word_lock *lock);
 bool plc_word_lock_try_lock(struct plc_word_lock *lock);
 void plc_word_lock_unlock(struct plc_word_lock *lock);
+
+PLC_END_DECLS
 
 #endif
