@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every inline of the public headers once more as an ordinary symbol, for dlsym and foreign function interfaces. */
+#include <plc/detail/config.h>
+#undef PLC_INLINE
+#define PLC_INLINE PLC_API
+
+#include <plc/deadline.h>
+#include <plc/mutex.h>

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The hash table of the parking lot: which bucket holds the waiters of an address, and how it is locked. */
+#ifndef PLC_BUCKET_TABLE_H
+#define PLC_BUCKET_TABLE_H
+
+#include "parking_lot/waiter.h"
+#include "word_lock/word_lock.h"
+
+/* One cache line. Waiters of several keys share a bucket's queue, in the order in which they came. */
+struct plc_bucket {
+    struct plc_word_lock lock;
+    struct plc_waiter *head;
+    struct plc_waiter *tail;
+    uint32_t waiters; /* how many are queued; written under the lock, read without it (relaxed: an estimate) */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct plc_bucket) == 64, "a bucket is one cache line");
+
+/* To be called before a thread parks, with no bucket locked: marks the table to be wiped on fork when it is first used,
+   and lets the table grow if unparks wished for it. Nothing here is needed for correctness: failure means a smaller
+   table. */
+void plc_bucket_table_prepare(void);
+
+/* Says that an unpark walked past more waiters of other keys than it should have. */
+void plc_bucket_table_wish_to_grow(void);
+
+/* Locks the bucket of an address. */
+struct plc_bucket *plc_bucket_lock(const void *address);
+
+/* Locks the bucket in which a waiter is queued, or was last, wherever a requeue has moved it. For its owner. */
+struct plc_bucket *plc_bucket_lock_of_waiter(const struct plc_waiter *waiter);
+
+void plc_bucket_unlock(struct plc_bucket *bucket);
+
+/* Locks the buckets of two addresses in an order that cannot deadlock; they may be one and the same. */
+struct plc_bucket_pair {
+    struct plc_bucket *from;
+    struct plc_bucket *to;
+};
+struct plc_bucket_pair plc_bucket_lock_pair(const void *from, const void *to);
+void plc_bucket_unlock_pair(struct plc_bucket_pair pair);
+
+/* How many buckets there are now; for tests and statistics. */
+size_t plc_bucket_table_size(void);
+
+/* Empties the table in the child of a fork where the platform cannot wipe pages: every queued thread is gone there. */
+void plc_bucket_table_forget(void);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Growth of the bucket table, driven by load, and what happens to it on fork. */
+#include <plc/detail/atomic.h>
+
+#include "parking_lot/queue.h"
+#include "parking_lot/table_state.h"
+#include "platform/platform.h"
+
+/* Growth counts no threads, which would need a hook at thread exit. An unpark that walks past several waiters of other
+   keys wishes for a larger table; a later parker, which is about to wait anyway and holds no bucket, grows it. Memory
+   comes from mmap before any bucket is locked; if there is none the old table stays. */
+
+void plc_bucket_table_wish_to_grow(void) {
+    struct plc_table_state *state = plc_table_state();
+    /* relaxed, and not even atomic as a whole: losing one wish of several does no harm */
+    plc_store_relaxed(&state->wishes, plc_load_relaxed(&state->wishes) + 1);
+}
+
+static size_t size_of(const struct plc_bucket_table *table) {
+    return (size_t)1 << table->bits;
+}
+
+/* Two colliding keys are bad luck and no load: a larger table pays once there is a waiter for every other bucket. */
+static bool is_loaded(const struct plc_bucket_table *table) {
+    size_t waiters = 0;
+    for (size_t i = 0; i < size_of(table); i++)
+        waiters += plc_load_relaxed(&table->buckets[i].waiters); /* relaxed: an estimate */
+    return waiters * 2 >= size_of(table);
+}
+
+/* The header and the buckets in one piece of memory; the header takes a bucket's room. */
+static struct plc_bucket_table *make_table(unsigned bits) {
+    size_t size = (((size_t)1 << bits) + 1) * sizeof(struct plc_bucket);
+    size = (size + PLC_OS_MAX_PAGE_SIZE - 1) / PLC_OS_MAX_PAGE_SIZE * PLC_OS_MAX_PAGE_SIZE;
+    struct plc_bucket_table *table = plc_os_pages_alloc(size);
+    if (!table)
+        return NULL;
+    /* In the child of a fork the first table is current again: this one is memory that nobody reads. */
+    plc_os_wipe_on_fork(table, size);
+    table->buckets = (struct plc_bucket *)(void *)table + 1;
+    table->bits = bits;
+    return table;
+}
+
+static void move_waiters(struct plc_bucket *bucket, const struct plc_bucket_table *larger) {
+    struct plc_waiter *next;
+    for (struct plc_waiter *waiter = bucket->head; waiter; waiter = next) {
+        next = waiter->next;
+        plc_queue_push_back(plc_bucket_of(larger, waiter->address), waiter);
+    }
+    bucket->head = NULL;
+    bucket->tail = NULL;
+    plc_store_relaxed(&bucket->waiters, 0u); /* relaxed: an estimate */
+}
+
+/* Moves every waiter to the larger table and publishes it, while all buckets of the old one are locked. */
+static void replace_table(struct plc_bucket_table *table, struct plc_bucket_table *larger) {
+    plc_lot_enter();
+    for (size_t i = 0; i < size_of(table); i++)
+        plc_word_lock_lock(&table->buckets[i].lock);
+    for (size_t i = 0; i < size_of(table); i++)
+        move_waiters(&table->buckets[i], larger);
+    larger->previous = table;
+    plc_store_release(&plc_table_state()->table, larger); /* release [T1] */
+    for (size_t i = 0; i < size_of(table); i++)
+        plc_word_lock_unlock(&table->buckets[i].lock);
+    plc_lot_leave();
+}
+
+static void consider_growth(struct plc_table_state *state) {
+    struct plc_bucket_table *table = plc_current_table();
+    struct plc_bucket_table *larger = NULL;
+    if (table->bits < PLC_MAX_TABLE_BITS && is_loaded(table))
+        larger = make_table(table->bits + 2 <= PLC_MAX_TABLE_BITS ? table->bits + 2 : PLC_MAX_TABLE_BITS);
+    if (larger) {
+        replace_table(table, larger);
+        plc_store_relaxed(&state->wishes_needed, 0u); /* relaxed: a hint */
+    } else if (state->wishes_needed < UINT32_MAX / 4) {
+        plc_store_relaxed(&state->wishes_needed, state->wishes_needed * 2 + 1); /* relaxed: a hint */
+    }
+    plc_store_relaxed(&state->wishes, 0u); /* relaxed: a hint */
+}
+
+static void prepare_for_fork(struct plc_table_state *state) {
+    plc_first_table_wipe_on_fork();
+    plc_store_relaxed(&state->prepared, 1u); /* relaxed: doing it twice does no harm */
+}
+
+void plc_bucket_table_prepare(void) {
+    struct plc_table_state *state = plc_table_state();
+    if (PLC_UNLIKELY(!plc_load_relaxed(&state->prepared))) /* relaxed: see above */
+        prepare_for_fork(state);
+    /* relaxed: hints, all of them */
+    if (PLC_UNLIKELY(plc_load_relaxed(&state->wishes) > plc_load_relaxed(&state->wishes_needed)) &&
+        !plc_exchange_acquire(&state->growing, 1u)) { /* acquire [T2] */
+        consider_growth(state);
+        plc_store_release(&state->growing, 0u); /* release [T2] */
+    }
+}
+
+/* Where pages cannot be wiped, a handler empties the table in the child. Registering one allocates, so it is done here
+   rather than when a lock is first contended, which may be inside malloc. */
+__attribute__((constructor)) static void forget_on_fork_if_not_wiped(void) {
+    if (!plc_first_table_wipe_on_fork())
+        plc_os_at_fork_child(plc_bucket_table_forget);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Parking: a thread queues itself under a key and sleeps until it is taken out or its time has run out. */
+#include <plc/detail/atomic.h>
+
+#include "parking_lot/queue.h"
+#include "parking_lot/thread.h"
+#include "platform/platform.h"
+
+/* Invariants (with unpark.c and requeue.c)
+ *   L1  A waiter is in exactly one queue from enqueue until somebody takes it out under that bucket's lock: an unpark,
+ * which sets dequeued, or its owner, when its time has run out. L2  Whoever sets dequeued wakes the waiter, once, after
+ * it unlocked the bucket; waking is its last access. L3  The owner leaves only after it took itself out (dequeued is
+ * false then, and nobody knows it any more), or after the wake that dequeued promises. So a waiter's memory is valid
+ * for as long as anybody can reach it.
+ *
+ * Memory order: the word lock's [W1] orders everything in a bucket, the parker's [P1] the wake; nothing else is needed.
+ */
+
+/* ---- The node: the thread's own; one on the stack if a handler or callback parks while the thread's own is queued. */
+
+static void wake_thread(struct plc_waiter *waiter) {
+    plc_thread_parker_unpark(&waiter->parker);
+}
+
+static struct plc_waiter *borrow_waiter(struct plc_waiter *on_stack) {
+    struct plc_thread *self = plc_thread_self();
+    struct plc_waiter *waiter = self->waiter_in_use ? on_stack : &self->waiter;
+    if (waiter == on_stack || !self->waiter_ready)
+        plc_thread_parker_init(&waiter->parker);
+    if (waiter != on_stack) {
+        self->waiter_ready = true;
+        self->waiter_in_use = true;
+    }
+    waiter->wake = wake_thread;
+    return waiter;
+}
+
+static void give_back_waiter(struct plc_waiter *waiter, struct plc_waiter *on_stack) {
+    if (waiter == on_stack)
+        plc_thread_parker_destroy(&waiter->parker);
+    else
+        plc_thread_self()->waiter_in_use = false;
+    plc_lifetime_end_(waiter, sizeof *waiter);
+}
+
+/* ---- Into the queue */
+
+static bool enqueue(struct plc_waiter *waiter, struct plc_lot_key key, const struct plc_park_ops *ops, void *context) {
+    struct plc_bucket *bucket = plc_bucket_lock(key.address);
+    bool valid = !ops->validate || ops->validate(context);
+    if (valid) {
+        plc_store_relaxed(&waiter->address, key.address); /* relaxed: the bucket's lock publishes it */
+        waiter->kind = key.kind;
+        waiter->dequeued = false;
+        plc_thread_parker_prepare_park(&waiter->parker, !(ops->flags & PLC_PARK_NO_SPIN));
+        if (ops->flags & PLC_PARK_AT_FRONT)
+            plc_queue_push_front(bucket, waiter);
+        else
+            plc_queue_push_back(bucket, waiter);
+    }
+    plc_bucket_unlock(bucket);
+    return valid;
+}
+
+/* ---- Out of the queue when time has run out */
+
+static bool take_out(struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    struct plc_waiter *previous = NULL;
+    struct plc_waiter *at = bucket->head;
+    while (at && at != waiter) {
+        previous = at;
+        at = at->next;
+    }
+    if (at)
+        plc_queue_remove(bucket, previous, waiter);
+    return at != NULL;
+}
+
+/* Leaves the queue; false if an unpark has taken the waiter out already and will wake it. */
+static bool leave(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context) {
+    struct plc_bucket *bucket = plc_bucket_lock_of_waiter(waiter);
+    bool left = !waiter->dequeued;
+    if (left) {
+        /* Not found: this is the child of a fork made from a signal handler, where the lot was emptied. */
+        take_out(bucket, waiter);
+        plc_thread_parker_timed_out(&waiter->parker);
+        if (ops->timed_out) {
+            struct plc_lot_key key = plc_lot_key(waiter->address, waiter->kind);
+            ops->timed_out(context, key.address, !plc_queue_contains(bucket->head, key));
+        }
+    }
+    plc_bucket_unlock(bucket);
+    return left;
+}
+
+/* ---- In the queue */
+
+/* Sleeps until unparked (true), or until the deadline has passed and the waiter has left the queue (false). */
+static bool wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context, plc_deadline_t deadline) {
+    const struct plc_sleep_hooks around_sleep = {ops->wait_begin, ops->wait_end, context};
+    const struct plc_sleep_hooks *hooks = ops->wait_begin ? &around_sleep : NULL;
+    if (plc_deadline_is_never(deadline)) {
+        plc_thread_parker_park(&waiter->parker, hooks);
+        return true;
+    }
+    if (plc_thread_parker_park_until(&waiter->parker, deadline, hooks))
+        return true;
+    if (leave(waiter, ops, context))
+        return false;
+    plc_thread_parker_park(&waiter->parker, hooks); /* the wake is on its way (L2) */
+    return true;
+}
+
+static int64_t seniority(int64_t *waiting_since) {
+    if (waiting_since && *waiting_since)
+        return *waiting_since;
+    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    if (waiting_since)
+        *waiting_since = now;
+    return now;
+}
+
+struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
+                                    uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since) {
+    struct plc_park_result result = {PLC_PARK_INVALID, 0};
+    struct plc_waiter on_stack;
+    plc_bucket_table_prepare();
+    struct plc_waiter *waiter = borrow_waiter(&on_stack);
+    waiter->park_token = park_token;
+    waiter->waiting_since = seniority(waiting_since);
+    if (enqueue(waiter, key, ops, context)) {
+        if (ops->before_sleep)
+            ops->before_sleep(context);
+        bool unparked = wait(waiter, ops, context, deadline);
+        result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
+        result.token = unparked ? waiter->unpark_token : 0;
+    }
+    give_back_waiter(waiter, &on_stack);
+    return result;
+}

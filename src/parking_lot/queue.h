@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The queue of a bucket: a singly linked list through the waiters. The bucket is locked throughout. */
+#ifndef PLC_QUEUE_H
+#define PLC_QUEUE_H
+
+#include <plc/detail/atomic.h>
+
+#include "parking_lot/bucket_table.h"
+
+static inline void plc_queue_count(struct plc_bucket *bucket, uint32_t change) {
+    plc_store_relaxed(&bucket->waiters, bucket->waiters + change); /* relaxed: read elsewhere only as an estimate */
+}
+
+static inline void plc_queue_push_back(struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    waiter->next = NULL;
+    if (bucket->tail)
+        bucket->tail->next = waiter;
+    else
+        bucket->head = waiter;
+    bucket->tail = waiter;
+    plc_queue_count(bucket, 1);
+}
+
+static inline void plc_queue_push_front(struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    waiter->next = bucket->head;
+    bucket->head = waiter;
+    if (!bucket->tail)
+        bucket->tail = waiter;
+    plc_queue_count(bucket, 1);
+}
+
+/* Takes out the waiter that follows previous, or the head if previous is null. */
+static inline void plc_queue_remove(struct plc_bucket *bucket, struct plc_waiter *previous, struct plc_waiter *waiter) {
+    if (previous)
+        previous->next = waiter->next;
+    else
+        bucket->head = waiter->next;
+    if (bucket->tail == waiter)
+        bucket->tail = previous;
+    plc_queue_count(bucket, UINT32_MAX); /* minus one */
+}
+
+/* The first waiter of the key from `waiter` on, and in *previous the one before it. */
+static inline struct plc_waiter *plc_queue_find(struct plc_waiter *waiter, struct plc_lot_key key,
+                                                struct plc_waiter **previous) {
+    while (waiter && !plc_waiter_matches(waiter, key)) {
+        *previous = waiter;
+        waiter = waiter->next;
+    }
+    return waiter;
+}
+
+static inline bool plc_queue_contains(struct plc_waiter *waiter, struct plc_lot_key key) {
+    struct plc_waiter *previous = NULL;
+    return plc_queue_find(waiter, key, &previous) != NULL;
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Unparking: one, all or chosen waiters of a key are taken out under the bucket's lock and woken after it. */
+#include "parking_lot/wake_list.h"
+#include "platform/platform.h"
+#include "platform/tuning.h"
+
+static bool is_due_for_fairness(const struct plc_waiter *waiter) {
+    return plc_os_now_ns(PLC_CLOCK_MONOTONIC) - waiter->waiting_since > PLC_FAIR_AFTER_NS;
+}
+
+/* The first waiter of the key. Passing many of other keys on the way means that the table is too small. */
+static struct plc_waiter *find_first(struct plc_bucket *bucket, struct plc_lot_key key, struct plc_waiter **previous) {
+    struct plc_waiter *waiter = bucket->head;
+    unsigned foreign = 0;
+    while (waiter && !plc_waiter_matches(waiter, key)) {
+        foreign++;
+        *previous = waiter;
+        waiter = waiter->next;
+    }
+    if (PLC_UNLIKELY(foreign > PLC_GROW_AFTER_FOREIGN))
+        plc_bucket_table_wish_to_grow();
+    return waiter;
+}
+
+struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_callback callback, void *context) {
+    struct plc_unpark_result result = {0};
+    struct plc_wake_list woken = {0};
+    struct plc_waiter *previous = NULL;
+    struct plc_bucket *bucket = plc_bucket_lock(key.address);
+    struct plc_waiter *waiter = find_first(bucket, key, &previous);
+    if (waiter) {
+        result.unparked = 1;
+        result.have_more = plc_queue_contains(waiter->next, key);
+        result.be_fair = is_due_for_fairness(waiter);
+        plc_queue_remove(bucket, previous, waiter);
+        plc_wake_list_add(&woken, waiter);
+    }
+    plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
+    plc_bucket_unlock(bucket);
+    plc_wake_list_wake(&woken);
+    return result;
+}
+
+static enum plc_filter_op unpark_every(void *context, uintptr_t park_token) {
+    (void)context;
+    (void)park_token;
+    return PLC_FILTER_UNPARK;
+}
+
+static uintptr_t give_token(void *context, struct plc_unpark_result result) {
+    (void)result;
+    return *(const uintptr_t *)context;
+}
+
+size_t plc_lot_unpark_all(struct plc_lot_key key, uintptr_t token) {
+    return plc_lot_unpark_filter(key, unpark_every, give_token, &token).unparked;
+}
+
+struct plc_unpark_result plc_lot_unpark_filter(struct plc_lot_key key,
+                                               enum plc_filter_op (*filter)(void *context, uintptr_t park_token),
+                                               plc_unpark_callback callback, void *context) {
+    struct plc_unpark_result result = {0};
+    struct plc_wake_list woken = {0};
+    struct plc_waiter *previous = NULL;
+    struct plc_bucket *bucket = plc_bucket_lock(key.address);
+    struct plc_waiter *waiter = find_first(bucket, key, &previous);
+    while (waiter) {
+        struct plc_waiter *next = waiter->next;
+        enum plc_filter_op op = filter(context, waiter->park_token);
+        if (op == PLC_FILTER_UNPARK) {
+            plc_queue_remove(bucket, previous, waiter);
+            plc_wake_list_add(&woken, waiter);
+            result.unparked++;
+        } else {
+            result.have_more = true;
+            previous = waiter;
+            if (op == PLC_FILTER_STOP)
+                break;
+        }
+        waiter = plc_queue_find(next, key, &previous);
+    }
+    if (woken.head)
+        result.be_fair = is_due_for_fairness(woken.head);
+    plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
+    plc_bucket_unlock(bucket);
+    plc_wake_list_wake(&woken);
+    return result;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The node by which a waiting thread is queued in a bucket. */
+#ifndef PLC_WAITER_H
+#define PLC_WAITER_H
+
+#include "parking_lot/lot.h"
+#include "thread_parker/thread_parker.h"
+
+/* Plain memory. While it is queued, all but the parker is guarded by its bucket's lock; from then on it belongs to the
+   thread that took it out, until wake lets the owner go. */
+struct plc_waiter {
+    struct plc_waiter *next; /* towards the tail of the bucket; then the waker's list */
+    const void *address;     /* the key; a requeue changes it (relaxed: the owner looks at it without the lock) */
+    enum plc_waiter_kind kind;
+    bool dequeued; /* taken out to be woken: the owner must wait for that */
+    uintptr_t park_token;
+    uintptr_t unpark_token;
+    int64_t waiting_since;             /* monotonic nanoseconds */
+    void (*wake)(struct plc_waiter *); /* lets the owner go: the last access to this node */
+    struct plc_thread_parker parker;
+};
+
+static inline bool plc_waiter_matches(const struct plc_waiter *waiter, struct plc_lot_key key) {
+    return waiter->address == key.address && waiter->kind == key.kind;
+}
+
+#endif

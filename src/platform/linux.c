@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The parts of the platform layer that are Linux's own: futexes, processors, pages wiped on fork. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <plc/detail/atomic.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/platform.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+/* ---- Futex */
+
+/* The kernel's two layouts of a time, never libc's: on 32-bit machines libc's timespec may be either. */
+struct timespec64 {
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+struct timespec_long {
+    long seconds;
+    long nanoseconds;
+};
+
+static long futex_wait_long(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns) {
+    struct timespec_long deadline = {0, 0};
+    int64_t seconds = deadline_ns / NS_PER_SECOND;
+    /* A 32-bit kernel without 64-bit time: later than it can say means as late as it can; the caller loops. */
+    deadline.seconds = seconds > __LONG_MAX__ ? __LONG_MAX__ : (long)seconds;
+    deadline.nanoseconds = (long)(deadline_ns % NS_PER_SECOND);
+    return syscall(SYS_futex, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline, NULL,
+                   FUTEX_BITSET_MATCH_ANY);
+}
+
+static long futex_wait(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns) {
+#ifdef SYS_futex_time64
+    struct timespec64 deadline = {deadline_ns / NS_PER_SECOND, deadline_ns % NS_PER_SECOND};
+    long result = syscall(SYS_futex_time64, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline,
+                          NULL, FUTEX_BITSET_MATCH_ANY);
+    if (result != -1 || errno != ENOSYS)
+        return result;
+#endif
+    return futex_wait_long(word, operation, expected, deadline_ns);
+}
+
+bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadline) {
+    int saved_errno = errno;
+    int operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+    if (deadline.clock == PLC_CLOCK_REALTIME && !plc_deadline_is_never(deadline))
+        operation |= FUTEX_CLOCK_REALTIME;
+    /* The kernel refuses negative times; they are past on either clock. */
+    bool timed_out =
+        deadline.ns <= 0 || (futex_wait(word, operation, expected, deadline.ns) == -1 && errno == ETIMEDOUT);
+    errno = saved_errno;
+    /* Some kernels and emulators wake a little early: the clock decides. */
+    return !(timed_out && plc_deadline_has_passed(deadline));
+}
+
+void plc_os_futex_wake(uint32_t *word, int count) {
+    int saved_errno = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+    errno = saved_errno;
+}
+
+/* ---- Processors */
+
+unsigned plc_os_processor_count(void) {
+    static uint32_t cached; /* zero: not asked yet */
+    /* relaxed: every thread would find the same number */
+    uint32_t count = plc_load_relaxed(&cached);
+    if (count == 0) {
+        cpu_set_t processors;
+        int saved_errno = errno;
+        /* More than 1024 processors do not fit and fail with EINVAL: many, then. */
+        count = sched_getaffinity(0, sizeof processors, &processors) == 0 ? (uint32_t)CPU_COUNT(&processors) : 1024;
+        errno = saved_errno;
+        plc_store_relaxed(&cached, count);
+    }
+    return count;
+}
+
+/* Where glibc 2.35 and later keep this thread's restartable-sequences area, which names the processor. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned __rseq_size __attribute__((weak));
+
+uint32_t plc_os_processor(void) {
+#if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
+    if (&__rseq_offset != NULL && &__rseq_size != NULL && __rseq_size != 0) {
+        const uint32_t *area =
+            (const uint32_t *)(const void *)((const char *)__builtin_thread_pointer() + __rseq_offset);
+        return plc_load_relaxed(&area[1]); /* struct rseq: cpu_id_start, cpu_id; the kernel keeps it up to date */
+    }
+#endif
+    return PLC_OS_UNKNOWN_PROCESSOR;
+}
+
+/* ---- Memory and threads */
+
+bool plc_os_wipe_on_fork(void *pages, size_t size) {
+    int saved_errno = errno;
+    long page = sysconf(_SC_PAGESIZE);
+    /* Never round: what lies beside these pages is not ours to wipe. */
+    bool whole_pages = page > 0 && (uintptr_t)pages % (size_t)page == 0 && size % (size_t)page == 0;
+    bool marked = whole_pages && madvise(pages, size, MADV_WIPEONFORK) == 0;
+    errno = saved_errno;
+    return marked;
+}
+
+uint64_t plc_os_thread_id(void) {
+    return (uint64_t)syscall(SYS_gettid);
+}

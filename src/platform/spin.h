@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The short spin of a lock's slow path before it queues. */
+#ifndef PLC_SPIN_H
+#define PLC_SPIN_H
+
+#include "platform/platform.h"
+#include "platform/tuning.h"
+
+/* Rounds of 2, 4, 8 pauses for a holder that is about to leave, then yields for one that lost its processor, then the
+   caller should park. parking_lot's SpinWait. */
+struct plc_spin {
+    unsigned rounds;
+};
+
+static inline void plc_spin_init(struct plc_spin *spin) {
+    spin->rounds = 0;
+}
+
+/* Spins for one round; false, without spinning, when it is time to park. */
+static inline bool plc_spin_once(struct plc_spin *spin) {
+    if (spin->rounds >= PLC_SPIN_PAUSE_ROUNDS + PLC_SPIN_YIELD_ROUNDS)
+        return false;
+    spin->rounds++;
+    if (spin->rounds <= PLC_SPIN_PAUSE_ROUNDS) {
+        for (unsigned pauses = 1u << spin->rounds; pauses > 0; pauses--)
+            plc_cpu_relax();
+    } else {
+        plc_os_yield();
+    }
+    return true;
+}
+
+#endif

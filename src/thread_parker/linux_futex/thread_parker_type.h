@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A thread parker for platforms where a thread can sleep on a word. */
+#ifndef PLC_THREAD_PARKER_TYPE_H
+#define PLC_THREAD_PARKER_TYPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct plc_thread_parker {
+    uint32_t word;            /* enum parker_state; the owner sleeps on it */
+    uint32_t waker_processor; /* where the last waker ran; written before the word is released */
+    /* The rest is the owner's. What it has learnt about spinning lasts from one wait to the next. */
+    uint16_t skips;      /* how many waits were to sleep at once after the last failed spin */
+    uint16_t skips_left; /* how many of these are left */
+    bool may_spin;
+};
+
+#endif
