@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The condition variable: waiting, and notifying by waking a waiter or by moving it to the mutex's queue. */
+#include "sync/condvar.h"
+
+#include "parking_lot/lot.h"
+#include "platform/platform.h"
+#include "sync/mutex.h"
+
+/* condvar->state, one word
+ *   0        nobody waits                                      left by: the first waiter
+ *   1 (ANY)  waiters with locks of any type, never requeued    left by: whoever takes the last one out of the queue
+ *   other    the address of the mutex that every waiter uses   left by: the same, or degradation to ANY
+ *
+ * Invariants
+ *   C1  The word changes only under the bucket lock.
+ *   C2  If a waiter is queued here the word is not 0. The reverse may fail, as the waiters of a forked process are not
+ *       in its child; a state that is found to be stale is cleared.
+ *   C3  If the word is a mutex, all waiters queued here wait with it.
+ *   C4  A waiter that was moved to a mutex's queue leaves PARKED set there, under both bucket locks (mutex.c's M1).
+ *   C5  A notification's last access to the condvar is under the bucket lock, before the waiters that it takes are let
+ *       go; a waiter does not touch the condvar once it is out of its queue. So the condvar may be freed right after
+ *       notify_all has returned, and by a waiter that was woken.
+ *   C6  A notification touches a mutex only under both bucket locks, while the word names it and a waiter is queued,
+ *       who will lock it again and so keeps it alive.
+ *   C7  A waiter that was taken out by a notification reports it as such, whatever its deadline.
+ *
+ * Memory order
+ *   [C1] a waiter's unlock of its lock, after it stored the word -> the notifier's lock of it, before its first look at
+ *        the word: a notification cannot miss a waiter that saw the predicate as it was before (notify_* inline). This
+ *        is the lock's own edge, the mutex's [M1].
+ *   All accesses to the word are relaxed: its bucket's lock orders all but that first look.
+ *
+ * docs/design/condvar.md explains. The algorithm is that of parking_lot's Condvar. */
+
+/* A state that is no mutex's address: nothing is mapped in the first page. */
+#define ANY ((uintptr_t)1)
+
+/* What a waiter that was woken here is told; one that was requeued is told one of enum plc_mutex_token. */
+#define TOKEN_WOKEN_HERE ((uintptr_t)PLC_MUTEX_TOKEN_HANDOFF + 1)
+
+static struct plc_lot_key key_of(const plc_condvar_t *condvar) {
+    return plc_lot_key(condvar, PLC_WAITER_CONDVAR);
+}
+
+static uintptr_t load_state(const plc_condvar_t *condvar) {
+    return plc_load_relaxed(&condvar->state); /* relaxed: decided upon under the bucket lock (C1) */
+}
+
+/* The bucket is locked. */
+static void store_state(plc_condvar_t *condvar, uintptr_t state) {
+    plc_store_relaxed(&condvar->state, state); /* relaxed: the bucket lock and [C1] order it */
+}
+
+/* ---- Waiting */
+
+struct waiter {
+    plc_condvar_t *condvar;
+    const struct plc_condvar_wait *wait;
+    bool requeued; /* its time ran out in the mutex's queue */
+    bool mixed;    /* others wait with another lock */
+};
+
+static uintptr_t state_wanted_by(const struct waiter *waiter) {
+    return waiter->wait->mutex ? (uintptr_t)waiter->wait->mutex : ANY;
+}
+
+static bool can_join(const struct waiter *waiter, uintptr_t state) {
+    return state == state_wanted_by(waiter) || (state == ANY && waiter->wait->degrade);
+}
+
+/* Runs under the bucket lock, before the thread is queued. */
+static bool enter(void *context) {
+    struct waiter *waiter = context;
+    uintptr_t state = load_state(waiter->condvar);
+    if (state == 0)
+        store_state(waiter->condvar, state_wanted_by(waiter));
+    return state == 0 || can_join(waiter, state);
+}
+
+/* Runs when the thread is queued: from here on no notification can miss it. */
+static void release_lock(void *context) {
+    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
+    if (wait->mutex)
+        plc_mutex_unlock(wait->mutex); /* release [C1] */
+    else
+        wait->ops->unlock(wait->lock); /* release [C1] */
+}
+
+/* Runs under the bucket lock of `key`, when the deadline has passed and the thread has left that queue. */
+static void give_up(void *context, const void *key, bool was_last) {
+    struct waiter *waiter = context;
+    waiter->requeued = key != waiter->condvar;
+    if (!waiter->requeued && was_last)
+        store_state(waiter->condvar, 0);
+}
+
+static void hook_begin(void *context) {
+    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
+    wait->wait_begin(wait->hook_context);
+}
+
+static void hook_end(void *context) {
+    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
+    wait->wait_end(wait->hook_context);
+}
+
+static const struct plc_park_ops park_plainly = {.validate = enter, .before_sleep = release_lock, .timed_out = give_up};
+static const struct plc_park_ops park_with_hooks = {.validate = enter,
+                                                    .before_sleep = release_lock,
+                                                    .timed_out = give_up,
+                                                    .wait_begin = hook_begin,
+                                                    .wait_end = hook_end};
+
+static enum plc_filter_op leave_all(void *context, uintptr_t park_token) {
+    (void)context;
+    (void)park_token;
+    return PLC_FILTER_STOP;
+}
+
+/* Runs under the bucket lock, where it is certain whether anybody waits with the lock that the word names. */
+static uintptr_t settle(void *context, struct plc_unpark_result result) {
+    struct waiter *waiter = context;
+    uintptr_t state = load_state(waiter->condvar);
+    if (!result.have_more)
+        store_state(waiter->condvar, 0); /* stale (C2) */
+    else if (!can_join(waiter, state) && waiter->wait->degrade)
+        store_state(waiter->condvar, ANY);
+    else
+        waiter->mixed = !can_join(waiter, state);
+    return 0;
+}
+
+static void resolve_conflict(struct waiter *waiter) {
+    plc_lot_unpark_filter(key_of(waiter->condvar), leave_all, settle, waiter);
+    if (waiter->mixed)
+        plc_os_fatal("condvar", waiter->condvar, "wait with one lock while other threads wait on it with another");
+}
+
+static void lock_again(const struct plc_condvar_wait *wait, struct plc_park_result result) {
+    if (!wait->mutex)
+        wait->ops->lock(wait->lock);
+    else if (result.status == PLC_PARK_UNPARKED && result.token != TOKEN_WOKEN_HERE)
+        plc_mutex_relock_after_wait_(wait->mutex, result.token,
+                                     0); /* the mutex's queue woke it, or gave it the mutex */
+    else
+        plc_mutex_lock(wait->mutex);
+}
+
+bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_wait *wait) {
+    struct waiter waiter = {.condvar = condvar, .wait = wait};
+    const struct plc_park_ops *ops = wait->wait_begin ? &park_with_hooks : &park_plainly;
+    struct plc_park_result result;
+    for (;;) {
+        result = plc_lot_park(key_of(condvar), ops, &waiter, 0, wait->deadline, NULL);
+        if (PLC_LIKELY(result.status != PLC_PARK_INVALID))
+            break;
+        resolve_conflict(&waiter);
+    }
+    lock_again(wait, result);
+    return result.status == PLC_PARK_UNPARKED || waiter.requeued;
+}
+
+bool plc_condvar_wait_slow_(plc_condvar_t *condvar, plc_mutex_t *mutex, plc_deadline_t deadline) {
+    const struct plc_condvar_wait wait = {.mutex = mutex, .deadline = deadline};
+    return plc_condvar_wait_core_(condvar, &wait);
+}
+
+bool plc_condvar_wait_any_until(plc_condvar_t *condvar, const struct plc_lock_ops *ops, void *lock,
+                                plc_deadline_t deadline) {
+    const struct plc_condvar_wait wait = {.ops = ops, .lock = lock, .deadline = deadline};
+    return plc_condvar_wait_core_(condvar, &wait);
+}
+
+/* ---- Notifying */
+
+struct notification {
+    plc_condvar_t *condvar;
+    uintptr_t state; /* what the word said at first */
+    bool all;
+    bool outdated; /* it says something else by now */
+};
+
+static plc_mutex_t *mutex_of(const struct notification *notification) {
+    return (plc_mutex_t *)notification->state;
+}
+
+/* Runs under both bucket locks. A waiter whose mutex is held would wake up just to block again: it is moved. */
+static enum plc_requeue_op choose(void *context) {
+    struct notification *notification = context;
+    notification->outdated = load_state(notification->condvar) != notification->state;
+    if (notification->outdated)
+        return PLC_REQUEUE_ABORT;
+    if (plc_mutex_mark_parked_if_locked_(mutex_of(notification)))
+        return notification->all ? PLC_REQUEUE_ALL : PLC_REQUEUE_ONE;
+    return notification->all ? PLC_REQUEUE_WAKE_ONE_MOVE_REST : PLC_REQUEUE_WAKE_ONE;
+}
+
+/* Runs under both bucket locks, after the waiters were taken or moved and before any is let go: the last access to the
+   condvar (C5). */
+static uintptr_t conclude(void *context, enum plc_requeue_op op, struct plc_unpark_result result) {
+    const struct notification *notification = context;
+    if (!result.have_more)
+        store_state(notification->condvar, 0);
+    /* C4: the mutex was free, and its state may have changed since, but for PARKED, which we may set at any time. */
+    if (op == PLC_REQUEUE_WAKE_ONE_MOVE_REST && result.requeued)
+        plc_fetch_or_relaxed(&mutex_of(notification)->state, (uint8_t)PLC_MUTEX_PARKED_);
+    return TOKEN_WOKEN_HERE;
+}
+
+static size_t notify_users_of_mutex(struct notification *notification) {
+    struct plc_lot_key mutex_key = plc_lot_key(mutex_of(notification), PLC_WAITER_MUTEX);
+    struct plc_unpark_result result =
+        plc_lot_unpark_requeue(key_of(notification->condvar), mutex_key, choose, conclude, notification);
+    return result.unparked + result.requeued;
+}
+
+static enum plc_filter_op take_all(void *context, uintptr_t park_token) {
+    (void)context;
+    (void)park_token;
+    return PLC_FILTER_UNPARK;
+}
+
+/* Runs under the bucket lock: as conclude. */
+static uintptr_t conclude_any(void *context, struct plc_unpark_result result) {
+    const struct notification *notification = context;
+    if (!result.have_more)
+        store_state(notification->condvar, 0);
+    return TOKEN_WOKEN_HERE;
+}
+
+/* Wakes directly, which is right for every waiter, also if the word says something else than ANY by now. */
+static size_t notify_users_of_any_lock(struct notification *notification) {
+    struct plc_lot_key key = key_of(notification->condvar);
+    struct plc_unpark_result result = notification->all
+                                          ? plc_lot_unpark_filter(key, take_all, conclude_any, notification)
+                                          : plc_lot_unpark_one(key, conclude_any, notification);
+    return result.unparked;
+}
+
+/* The condvar is touched again only if nobody was let go, because another notification or a time-out was faster. */
+static size_t notify(plc_condvar_t *condvar, bool all) {
+    struct notification notification = {.condvar = condvar, .all = all};
+    size_t notified = 0;
+    do {
+        notification.outdated = false;
+        notification.state = load_state(condvar);
+        if (notification.state == ANY)
+            notified = notify_users_of_any_lock(&notification);
+        else if (notification.state != 0)
+            notified = notify_users_of_mutex(&notification);
+    } while (notification.outdated);
+    return notified;
+}
+
+bool plc_condvar_notify_one_slow_(plc_condvar_t *condvar) {
+    return notify(condvar, false) != 0;
+}
+
+size_t plc_condvar_notify_all_slow_(plc_condvar_t *condvar) {
+    return notify(condvar, true);
+}
