@@ -4,5 +4,7 @@
 #undef PLC_INLINE
 #define PLC_INLINE PLC_API
 
+#include <plc/condvar.h>
 #include <plc/deadline.h>
 #include <plc/mutex.h>
+#include <plc/once.h>

@@ -78,7 +78,7 @@ static bool enter(void *context) {
 }
 
 /* Runs when the thread is queued: from here on no notification can miss it. */
-static void release_lock(void *context) {
+static void release_lock(void *context) PLC_NO_THREAD_SAFETY_ANALYSIS {
     const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
     if (wait->mutex)
         plc_mutex_unlock(wait->mutex); /* release [C1] */
@@ -136,7 +136,8 @@ static void resolve_conflict(struct waiter *waiter) {
         plc_os_fatal("condvar", waiter->condvar, "wait with one lock while other threads wait on it with another");
 }
 
-static void lock_again(const struct plc_condvar_wait *wait, struct plc_park_result result) {
+static void lock_again(const struct plc_condvar_wait *wait,
+                       struct plc_park_result result) PLC_NO_THREAD_SAFETY_ANALYSIS {
     if (!wait->mutex)
         wait->ops->lock(wait->lock);
     else if (result.status == PLC_PARK_UNPARKED && result.token != TOKEN_WOKEN_HERE)
