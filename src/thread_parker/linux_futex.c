@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The thread parker on a futex: spins a little if that has paid lately, then sleeps; wakes by a system call only who
- * sleeps. */
+/* The thread parker on a futex: spins a little if that has paid lately, then sleeps; only a sleeper costs a system call. */
 #include <plc/detail/atomic.h>
 
 #include "platform/platform.h"
@@ -17,8 +16,7 @@
  * Memory order
  *   [P1] unpark's exchange-release -> the owner's load-acquire of SIGNALLED (or its failed CAS, acquire).
  *        The exchange is the waker's last access to the parker; the wake that may follow uses only the address.
- *   A time-out leaves the word as it is: nobody will unpark this wait, or the next park sees ASLEEP and sleeps again.
- */
+ *   A time-out leaves the word as it is: nobody will unpark this wait, or the next park sees ASLEEP and sleeps again. */
 enum parker_state {
     SIGNALLED = 0,
     AWAKE = 1,

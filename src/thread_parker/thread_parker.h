@@ -21,14 +21,14 @@ PLC_BEGIN_DECLS
  *                                          unpark_lock   (under the queue lock)
  *     park, or park_until                  unpark        (holding no lock)
  *
- *   A waker unparks a parker exactly once per prepare_park, and only after it took its owner out of the queue. Whoever
- * was taken out of the queue is woken: an owner that ran out of time, took the queue lock and found that it is no
- * longer queued calls park, and this returns soon. An owner that found itself still queued leaves the queue and calls
- * timed_out under the same queue lock; then nobody unparks it.
+ *   A waker unparks a parker exactly once per prepare_park, and only after it promised so under the queue lock: by taking
+ *   its owner out of the queue, or by marking it there. Whoever was promised a wake gets it: an owner that ran out of
+ *   time, took the queue lock and found the promise calls park, and this returns soon. An owner that found none leaves
+ *   the queue and calls timed_out under the same queue lock; then nobody unparks it.
  *
- *   unpark's store is the waker's last access to the parker: as soon as park returns the owner may free it. A waker
- * that has several owners to wake reads its link to the next one before it unparks. A wake by address may come after
- * the owner has gone; it can hit another object at the same address, so every sleep is a loop.
+ *   unpark's store is the waker's last access to the parker: as soon as park returns the owner may free it. A waker that
+ *   has several owners to wake reads its link to the next one before it unparks. A wake by address may come after the
+ *   owner has gone; it can hit another object at the same address, so every sleep is a loop.
  *
  * Ordering [P1]: all that the waker did before unpark happens before park's return (store-release by the waker,
  * load-acquire by the owner). prepare_park's store needs no order of its own: the queue lock publishes it.
@@ -65,7 +65,7 @@ bool plc_thread_parker_park_until(struct plc_thread_parker *parker, plc_deadline
    Returns true; false would mean that somebody did all the same, which is a bug of the caller. */
 bool plc_thread_parker_timed_out(struct plc_thread_parker *parker);
 
-/* Waker, under the queue lock, after it took the owner out of the queue: takes what makes the later unpark safe. It
+/* Waker, under the queue lock, when it promises the wake: takes what makes the later unpark safe. It
    must not let the owner go: its memory is still linked into the waker's list. */
 void plc_thread_parker_unpark_lock(struct plc_thread_parker *parker);
 

@@ -28,13 +28,13 @@
  *   I1  A node is in the queue from its push until the holder of Q takes it off; only that one unparks it, once.
  *   I2  next is written before the push and never again; previous, oldest only by the holder of Q.
  *   I3  If the queue is not empty, then L or Q is set, or an unlocker is between giving L back and taking Q: somebody
- * will wake the oldest waiter. The holder of Q that sees L leaves the queue to the holder of L. I4  A node's thread
- * leaves only after its own unpark, which is the unlocker's last access to the node.
+ *       will wake the oldest waiter. The holder of Q that sees L leaves the queue to the holder of L.
+ *   I4  A node's thread leaves only after its own unpark, which is the unlocker's last access to the node.
  *
  * Memory order
  *   [W1] unlock's release of L -> lock's acquire of L: the critical sections.
- *   [W2] the push's release -> acquire of whoever takes Q or finds the push in a failed exchange: the new node's
- * fields. [W3] release of Q -> acquire of Q: previous and oldest.
+ *   [W2] the push's release -> acquire of whoever takes Q or finds the push in a failed exchange: the node's fields.
+ *   [W3] release of Q -> acquire of Q: previous and oldest.
  *
  * The algorithm is Rust parking_lot's WordLock. */
 
