@@ -22,7 +22,7 @@ struct plc_condvar_wait {
 };
 
 /* Lets go of the lock, waits, takes the lock again; returns whether it was notified. */
-bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_wait *wait);
+PLC_API bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_wait *wait);
 
 PLC_END_DECLS
 #endif
