@@ -42,7 +42,7 @@ enum {
 
 PLC_API void plc_mutex_lock_slow_(plc_mutex_t *mutex);
 PLC_API bool plc_mutex_lock_until_slow_(plc_mutex_t *mutex, plc_deadline_t deadline);
-PLC_API void plc_mutex_unlock_slow_(plc_mutex_t *mutex);
+PLC_API void plc_mutex_unlock_slow_(plc_mutex_t *mutex, uint8_t left);
 PLC_API void plc_mutex_unlock_fair_slow_(plc_mutex_t *mutex);
 PLC_API void plc_mutex_bump_slow_(plc_mutex_t *mutex);
 
@@ -95,10 +95,11 @@ PLC_INLINE bool plc_mutex_lock_until(plc_mutex_t *mutex, plc_deadline_t deadline
 
 /** Unlocks @p mutex, which the calling thread holds. */
 PLC_INLINE void plc_mutex_unlock(plc_mutex_t *mutex) PLC_RELEASE(*mutex) PLC_NO_THREAD_SAFETY_ANALYSIS {
-    uint8_t held = PLC_MUTEX_LOCKED_;
+    uint8_t left;
     plc_mutex_will_unlock_(mutex);
-    if (PLC_UNLIKELY(!plc_cas_release(&mutex->state, &held, 0)))
-        plc_mutex_unlock_slow_(mutex);
+    left = plc_sub_fetch_release(&mutex->state, (uint8_t)PLC_MUTEX_LOCKED_);
+    if (PLC_UNLIKELY(left != 0))
+        plc_mutex_unlock_slow_(mutex, left);
     plc_mutex_unlocked_(mutex);
 }
 

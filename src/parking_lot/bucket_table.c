@@ -69,6 +69,10 @@ struct plc_bucket *plc_bucket_lock(const void *address) {
     }
 }
 
+struct plc_bucket *plc_bucket_locked(const void *address) {
+    return plc_bucket_of(plc_current_table(), address); /* it cannot be replaced while one of its buckets is locked */
+}
+
 void plc_bucket_unlock(struct plc_bucket *bucket) {
     plc_word_lock_unlock(&bucket->lock);
     plc_lot_leave();

@@ -30,6 +30,9 @@ struct plc_bucket *plc_bucket_lock(const void *address);
 /* Locks the bucket in which a waiter is queued, or was last, wherever a requeue has moved it. For its owner. */
 struct plc_bucket *plc_bucket_lock_of_waiter(const struct plc_waiter *waiter);
 
+/* The bucket of an address that the caller has locked. */
+struct plc_bucket *plc_bucket_locked(const void *address);
+
 void plc_bucket_unlock(struct plc_bucket *bucket);
 
 /* Locks the buckets of two addresses in an order that cannot deadlock; they may be one and the same. */

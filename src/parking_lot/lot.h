@@ -33,6 +33,15 @@ static inline struct plc_lot_key plc_lot_key(const void *address, enum plc_waite
 struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
                                     uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since);
 
+/* The same for a waiter that may be requeued to a lock whose unlock summons its waiters: woken with a token that says
+   so, it is still in that lock's queue. resume then acts as that lock's waiters do, and returns the token that the
+   caller is to see. */
+struct plc_waiter;
+typedef uintptr_t (*plc_resume)(void *context, struct plc_waiter *waiter, uintptr_t token);
+struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
+                                               plc_resume resume, void *context, uintptr_t park_token,
+                                               plc_deadline_t deadline, int64_t *waiting_since);
+
 /* As their namesakes in plc/parking_lot.h. */
 struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_callback callback, void *context);
 size_t plc_lot_unpark_all(struct plc_lot_key key, uintptr_t token);

@@ -4,17 +4,18 @@
 
 #include "parking_lot/queue.h"
 #include "parking_lot/thread.h"
+#include "parking_lot/waiting.h"
 #include "platform/platform.h"
 
 /* Invariants (with unpark.c and requeue.c)
- *   L1  A waiter is in exactly one queue from enqueue until somebody takes it out under that bucket's lock: an unpark,
- * which sets dequeued, or its owner, when its time has run out. L2  Whoever sets dequeued wakes the waiter, once, after
- * it unlocked the bucket; waking is its last access. L3  The owner leaves only after it took itself out (dequeued is
- * false then, and nobody knows it any more), or after the wake that dequeued promises. So a waiter's memory is valid
- * for as long as anybody can reach it.
+ *   L1  A waiter is in exactly one queue from enqueue until somebody takes it out under that bucket's lock: another thread,
+ *       which makes its state DEQUEUED, or its owner.
+ *   L2  Whoever makes a QUEUED waiter DEQUEUED or SUMMONED wakes it, once, after it unlocked the bucket; waking is its last
+ *       access. A SUMMONED waiter is still queued: it is for its lock to say how it leaves (sync/mutex_queue.c).
+ *   L3  The owner leaves only after it took itself out while nobody had promised a wake, or after the wake that was
+ *       promised. So a waiter's memory is valid for as long as anybody can reach it.
  *
- * Memory order: the word lock's [W1] orders everything in a bucket, the parker's [P1] the wake; nothing else is needed.
- */
+ * Memory order: the word lock's [W1] orders everything in a bucket, the parker's [P1] the wake; nothing else is needed. */
 
 /* ---- The node: the thread's own; one on the stack if a handler or callback parks while the thread's own is queued. */
 
@@ -22,7 +23,7 @@ static void wake_thread(struct plc_waiter *waiter) {
     plc_thread_parker_unpark(&waiter->parker);
 }
 
-static struct plc_waiter *borrow_waiter(struct plc_waiter *on_stack) {
+struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
     struct plc_thread *self = plc_thread_self();
     struct plc_waiter *waiter = self->waiter_in_use ? on_stack : &self->waiter;
     if (waiter == on_stack || !self->waiter_ready)
@@ -35,7 +36,7 @@ static struct plc_waiter *borrow_waiter(struct plc_waiter *on_stack) {
     return waiter;
 }
 
-static void give_back_waiter(struct plc_waiter *waiter, struct plc_waiter *on_stack) {
+void plc_waiter_give_back(struct plc_waiter *waiter, struct plc_waiter *on_stack) {
     if (waiter == on_stack)
         plc_thread_parker_destroy(&waiter->parker);
     else
@@ -45,26 +46,31 @@ static void give_back_waiter(struct plc_waiter *waiter, struct plc_waiter *on_st
 
 /* ---- Into the queue */
 
-static bool enqueue(struct plc_waiter *waiter, struct plc_lot_key key, const struct plc_park_ops *ops, void *context) {
+void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, struct plc_lot_key key, unsigned flags) {
+    plc_store_relaxed(&waiter->address, key.address); /* relaxed: the bucket's lock publishes it */
+    waiter->kind = key.kind;
+    waiter->state = PLC_WAITER_QUEUED;
+    waiter->phase = 0;
+    plc_thread_parker_prepare_park(&waiter->parker, !(flags & PLC_PARK_NO_SPIN));
+    if (flags & PLC_PARK_AT_FRONT)
+        plc_queue_push_front(bucket, waiter);
+    else
+        plc_queue_push_back(bucket, waiter);
+}
+
+static bool enqueue_if_valid(struct plc_waiter *waiter, struct plc_lot_key key, const struct plc_park_ops *ops,
+                             void *context) {
     struct plc_bucket *bucket = plc_bucket_lock(key.address);
     bool valid = !ops->validate || ops->validate(context);
-    if (valid) {
-        plc_store_relaxed(&waiter->address, key.address); /* relaxed: the bucket's lock publishes it */
-        waiter->kind = key.kind;
-        waiter->dequeued = false;
-        plc_thread_parker_prepare_park(&waiter->parker, !(ops->flags & PLC_PARK_NO_SPIN));
-        if (ops->flags & PLC_PARK_AT_FRONT)
-            plc_queue_push_front(bucket, waiter);
-        else
-            plc_queue_push_back(bucket, waiter);
-    }
+    if (valid)
+        plc_waiter_enqueue(bucket, waiter, key, ops->flags);
     plc_bucket_unlock(bucket);
     return valid;
 }
 
 /* ---- Out of the queue when time has run out */
 
-static bool take_out(struct plc_bucket *bucket, struct plc_waiter *waiter) {
+bool plc_waiter_take_out(struct plc_bucket *bucket, struct plc_waiter *waiter) {
     struct plc_waiter *previous = NULL;
     struct plc_waiter *at = bucket->head;
     while (at && at != waiter) {
@@ -76,13 +82,13 @@ static bool take_out(struct plc_bucket *bucket, struct plc_waiter *waiter) {
     return at != NULL;
 }
 
-/* Leaves the queue; false if an unpark has taken the waiter out already and will wake it. */
+/* Leaves the queue; false if another thread has promised to wake the waiter. */
 static bool leave(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context) {
     struct plc_bucket *bucket = plc_bucket_lock_of_waiter(waiter);
-    bool left = !waiter->dequeued;
+    bool left = waiter->state == PLC_WAITER_QUEUED;
     if (left) {
         /* Not found: this is the child of a fork made from a signal handler, where the lot was emptied. */
-        take_out(bucket, waiter);
+        plc_waiter_take_out(bucket, waiter);
         plc_thread_parker_timed_out(&waiter->parker);
         if (ops->timed_out) {
             struct plc_lot_key key = plc_lot_key(waiter->address, waiter->kind);
@@ -95,8 +101,8 @@ static bool leave(struct plc_waiter *waiter, const struct plc_park_ops *ops, voi
 
 /* ---- In the queue */
 
-/* Sleeps until unparked (true), or until the deadline has passed and the waiter has left the queue (false). */
-static bool wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context, plc_deadline_t deadline) {
+bool plc_waiter_wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context,
+                     plc_deadline_t deadline) {
     const struct plc_sleep_hooks around_sleep = {ops->wait_begin, ops->wait_end, context};
     const struct plc_sleep_hooks *hooks = ops->wait_begin ? &around_sleep : NULL;
     if (plc_deadline_is_never(deadline)) {
@@ -122,19 +128,27 @@ static int64_t seniority(int64_t *waiting_since) {
 
 struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
                                     uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since) {
+    return plc_lot_park_and_resume(key, ops, NULL, context, park_token, deadline, waiting_since);
+}
+
+struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
+                                               plc_resume resume, void *context, uintptr_t park_token,
+                                               plc_deadline_t deadline, int64_t *waiting_since) {
     struct plc_park_result result = {PLC_PARK_INVALID, 0};
     struct plc_waiter on_stack;
     plc_bucket_table_prepare();
-    struct plc_waiter *waiter = borrow_waiter(&on_stack);
+    struct plc_waiter *waiter = plc_waiter_borrow(&on_stack);
     waiter->park_token = park_token;
     waiter->waiting_since = seniority(waiting_since);
-    if (enqueue(waiter, key, ops, context)) {
+    if (enqueue_if_valid(waiter, key, ops, context)) {
         if (ops->before_sleep)
             ops->before_sleep(context);
-        bool unparked = wait(waiter, ops, context, deadline);
+        bool unparked = plc_waiter_wait(waiter, ops, context, deadline);
         result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
         result.token = unparked ? waiter->unpark_token : 0;
+        if (unparked && resume)
+            result.token = resume(context, waiter, result.token);
     }
-    give_back_waiter(waiter, &on_stack);
+    plc_waiter_give_back(waiter, &on_stack);
     return result;
 }

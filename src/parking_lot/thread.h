@@ -13,6 +13,8 @@ struct plc_thread {
     struct plc_waiter waiter;
     bool waiter_ready; /* its parker was initialised */
     bool waiter_in_use;
+    const void *handed_over; /* the mutex that this thread handed over last: it does not compete for it at once */
+    const void *stale;       /* the mutex whose PARKED this thread last found set with nobody queued */
     struct plc_once_frame *once_frames; /* the once calls that this thread is inside, innermost first */
 };
 

@@ -6,16 +6,25 @@
 #include "parking_lot/lot.h"
 #include "thread_parker/thread_parker.h"
 
+enum plc_waiter_state {
+    PLC_WAITER_QUEUED = 0,   /* in the queue; nobody has promised to wake it */
+    PLC_WAITER_SUMMONED = 1, /* in the queue, and a wake is on its way or has come: the owner must wait for it */
+    PLC_WAITER_DEQUEUED =
+        2, /* taken out of the queue by another thread, which has promised a wake unless it was summoned */
+};
+
 /* Plain memory. While it is queued, all but the parker is guarded by its bucket's lock; from then on it belongs to the
    thread that took it out, until wake lets the owner go. */
 struct plc_waiter {
     struct plc_waiter *next; /* towards the tail of the bucket; then the waker's list */
     const void *address;     /* the key; a requeue changes it (relaxed: the owner looks at it without the lock) */
     enum plc_waiter_kind kind;
-    bool dequeued; /* taken out to be woken: the owner must wait for that */
+    uint8_t state; /* enum plc_waiter_state */
+    uint8_t phase; /* the primitive's own notes on this waiter; 0 when it joins the queue */
     uintptr_t park_token;
     uintptr_t unpark_token;
     int64_t waiting_since;             /* monotonic nanoseconds */
+    int64_t summoned_at;               /* likewise */
     void (*wake)(struct plc_waiter *); /* lets the owner go: the last access to this node */
     struct plc_thread_parker parker;
 };

@@ -14,7 +14,7 @@ struct plc_wake_list {
 /* The bucket is locked, and the waiter has been taken out of its queue. */
 static inline void plc_wake_list_add(struct plc_wake_list *list, struct plc_waiter *waiter) {
     waiter->next = NULL;
-    waiter->dequeued = true;
+    waiter->state = PLC_WAITER_DEQUEUED;
     plc_thread_parker_unpark_lock(&waiter->parker);
     if (list->tail)
         list->tail->next = waiter;

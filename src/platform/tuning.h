@@ -34,12 +34,33 @@
 #define PLC_PARKER_MAX_SKIPS 512
 #endif
 
-/* A lock's own spinning before it queues: rounds of 2, 4, 8 pauses, then yields (parking_lot's figures). */
+/* A lock's own spinning before it queues: rounds of 1, 2, 4, 8, 16 pauses (0.8 us), then yields. */
 #ifndef PLC_SPIN_PAUSE_ROUNDS
-#define PLC_SPIN_PAUSE_ROUNDS 3
+#define PLC_SPIN_PAUSE_ROUNDS 5
 #endif
 #ifndef PLC_SPIN_YIELD_ROUNDS
-#define PLC_SPIN_YIELD_ROUNDS 7
+#define PLC_SPIN_YIELD_ROUNDS 16
+#endif
+
+/* The mutex: a woken waiter is overtaken for at most a slice, then it is handed the lock. */
+#ifndef PLC_MUTEX_SLICE_NS
+#define PLC_MUTEX_SLICE_NS 500000
+#endif
+
+/* The mutex: a waiter that was woken but has not come for this long is handed the lock, so that nobody else takes it.
+ */
+#ifndef PLC_MUTEX_STUCK_NS
+#define PLC_MUTEX_STUCK_NS 500000
+#endif
+
+/* The mutex: how long a woken and beaten waiter naps first; the naps double until the slice is over. */
+#ifndef PLC_MUTEX_NAP_NS
+#define PLC_MUTEX_NAP_NS 50000
+#endif
+
+/* The mutex: how many pauses a woken waiter spins while the lock is held before it naps. */
+#ifndef PLC_MUTEX_HEIR_PAUSES
+#define PLC_MUTEX_HEIR_PAUSES 40
 #endif
 
 #endif

@@ -5,18 +5,27 @@
 
 #include <plc/mutex.h>
 
-/* What the thread that unlocks a mutex tells the one that it wakes. */
+struct plc_waiter;
+
+/* What a thread that waits for a mutex is woken with. */
 enum plc_mutex_token {
-    PLC_MUTEX_TOKEN_NORMAL = 0,  /* the mutex may be free: try to take it */
-    PLC_MUTEX_TOKEN_HANDOFF = 1, /* the mutex is yours */
+    PLC_MUTEX_TOKEN_NORMAL = 0,   /* not by the mutex: lock it as anybody would */
+    PLC_MUTEX_TOKEN_HANDOFF = 1,  /* the mutex is yours */
+    PLC_MUTEX_TOKEN_SUMMONED = 2, /* you are first in its queue, and still in it: come and take it */
 };
 
-/* With the bucket of the mutex locked: if it is held, sets PARKED and returns true, so that a waiter that is queued for
-   it before the bucket is unlocked will be woken by an unlock. */
+/* With the bucket of the mutex locked: if it is held, makes PARKED right for a waiter that is queued for it before the
+   bucket is unlocked, and returns true. */
 bool plc_mutex_mark_parked_if_locked_(plc_mutex_t *mutex);
 
-/* Locks the mutex for a thread that was woken from its queue, or from a condition variable's, with this token. If it
-   has to wait it queues in front, with the seniority of waiting_since (0: none yet). */
-void plc_mutex_relock_after_wait_(plc_mutex_t *mutex, uintptr_t token, int64_t waiting_since);
+/* With the bucket of the mutex locked: a waiter has left its queue because its time had run out. */
+void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last);
+
+/* A plc_resume for a waiter that was requeued to this mutex: if it was summoned it takes the mutex as its heir. Returns
+   HANDOFF if the mutex is now held by the caller, else the token as it was. */
+uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiter *waiter, uintptr_t token);
+
+/* Locks the mutex for a thread that was woken from a condition variable's queue, or from its own, with this token. */
+void plc_mutex_relock_after_wait_(plc_mutex_t *mutex, uintptr_t token);
 
 #endif

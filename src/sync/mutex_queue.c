@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The queue of the one-byte mutex: joining it, inheriting the mutex, handing it over. */
+#include "sync/mutex_queue.h"
+
+#include "parking_lot/queue.h"
+#include "parking_lot/thread.h"
+#include "parking_lot/waiting.h"
+#include "platform/platform.h"
+#include "platform/tuning.h"
+#include "sync/mutex.h"
+
+/* mutex->state
+ *   7  6  5  4  3  2  1  0
+ *  [0  0  0  0  0  0  P  L]      L locked   P an unlock must look at the queue
+ *
+ *   P L   meaning                                          left by
+ *   0 0   free                                             lock: CAS to L
+ *   0 1   held; queue empty, or its heir is awake          unlock: subtracts L; a waiter, under the bucket lock: sets P
+ *   1 1   held; queue not empty                            unlock: subtracts L
+ *   1 0   free; queue not empty                            any lock: sets L; the heir
+ *   others: not a mutex; reported by the slow paths
+ *
+ * A waiter (guarded by the bucket lock)
+ *   state     phase    meaning                                                     left by
+ *   QUEUED    NEW      sleeps                                                      an unlock summons it, if it is first
+ *   SUMMONED  NEW      the heir, first in the queue: was woken, or is about to     itself; an unlock that finds it stuck,
+ *                      be, and has not been here yet                               or a fair one, hands over without a wake
+ *   SUMMONED  ARRIVED  the heir was beaten and naps; P is clear meanwhile          itself; a fair unlock hands over
+ *   QUEUED    WANTS    was beaten for a slice and sleeps until it is handed over   an unlock hands over
+ *   DEQUEUED  any      the mutex is its own                                        itself
+ *
+ * Unlocking takes one subtraction. Only if it leaves P, an unlocker goes to the queue, and it touches the byte again only
+ * when it has found somebody there, under the bucket lock: a waiter keeps the mutex alive. A free mutex is anybody's, so
+ * a running thread may overtake the heir; but only for a slice of time, measured from when the heir was woken, and then
+ * it is handed the mutex. While the heir naps between its attempts, P is clear and unlocks cost nothing.
+ *
+ * Invariants
+ *   I1  P changes only under the bucket lock. If P is set, somebody is queued; but for the child of a fork, where the
+ *       queue is gone: an unlock that finds nobody remembers that, and the thread's next slow lock clears P.
+ *   I2  If somebody is queued and P is clear, then the first is an ARRIVED heir; it will take the mutex, or set P, or leave
+ *       and make P right for the others. So a free mutex with a queue never stays unnoticed: an unlock has seen P, or
+ *       the heir looks when its nap ends.
+ *   I3  There is at most one heir, and it is the first in the queue.
+ *   I4  The first waiter is overtaken for at most PLC_MUTEX_SLICE_NS after it was woken, plus the section in progress; if it
+ *       does not come for PLC_MUTEX_STUCK_NS after it was summoned it is handed the mutex where it is. So with n waiters
+ *       before it a thread waits for no more than n + 1 such slices and as many sections.
+ *   I5  Nobody touches the mutex after it has given up its last right to it: an unlocker in wake_next holds the bucket lock
+ *       and sees a queued waiter, whose own right lasts until it is unlinked.
+ *
+ * Memory order
+ *   [M1] unlock's release (subtraction; the store in plc_mutex_hand_over_) -> acquire of whoever sets L: the fast path's and
+ *        barge's CAS, and take_or_mark, whether on the caller's own behalf or on that of the waiter to which it hands over:
+ *        between the unlocker's release and its hand-over a barger may have been in and out.
+ *   A hand-over goes on by the parker's [P1], or by the bucket lock's [W1] where the heir finds it by itself. The queue and
+ *   P are the bucket lock's.
+ *
+ * The algorithm is our own: a designated waker as in nsync and Abseil, hand-over by the waiter's seniority as in CPython,
+ * with time slices for barging. */
+
+enum {
+    LOCKED = PLC_MUTEX_LOCKED_,
+    PARKED = PLC_MUTEX_PARKED_,
+};
+
+enum waiter_phase {
+    NEW = 0,
+    ARRIVED = 1,
+    WANTS = 2,
+};
+
+static struct plc_lot_key key_of(const plc_mutex_t *mutex) {
+    return plc_lot_key(mutex, PLC_WAITER_MUTEX);
+}
+
+static struct plc_waiter *first_waiter(struct plc_bucket *bucket, plc_mutex_t *mutex) {
+    struct plc_waiter *previous = NULL;
+    return plc_queue_find(bucket->head, key_of(mutex), &previous);
+}
+
+static bool has_successor(struct plc_waiter *waiter, plc_mutex_t *mutex) {
+    return plc_queue_contains(waiter->next, key_of(mutex));
+}
+
+/* With the bucket locked: if the mutex is free, takes it, with P as given; if it is held, makes P as given. */
+static bool take_or_mark(plc_mutex_t *mutex, bool parked_if_taken, bool parked_if_held) {
+    const uint8_t taken = (uint8_t)(LOCKED | (parked_if_taken ? PARKED : 0));
+    const uint8_t held = (uint8_t)(LOCKED | (parked_if_held ? PARKED : 0));
+    uint8_t state = plc_load_relaxed(&mutex->state); /* relaxed: a CAS checks it, or it is as it should be */
+    for (;;) {
+        if (!(state & LOCKED)) {
+            if (plc_cas_acquire_weak(&mutex->state, &state, taken)) /* acquire [M1] */
+                return true;
+        } else if (state == held ||
+                   plc_cas_relaxed_weak(&mutex->state, &state, held)) { /* relaxed: P carries no data */
+            return false;
+        }
+    }
+}
+
+/* ---- The heir: was woken, and is still first in the queue */
+
+static void spin_while_held(plc_mutex_t *mutex) {
+    for (int pauses = 0; pauses < PLC_MUTEX_HEIR_PAUSES; pauses++) {
+        if (!(plc_load_relaxed(&mutex->state) & LOCKED)) /* relaxed: looked at again under the bucket lock */
+            return;
+        plc_cpu_relax();
+    }
+}
+
+enum verdict {
+    MINE,        /* the mutex is ours, and we are out of the queue */
+    HANDED_OVER, /* the same, by another thread that has promised a wake */
+    GIVE_UP,     /* the deadline has passed, and we are out of the queue */
+    NAP,         /* beaten: look again soon */
+    SLEEP,       /* beaten for a whole slice: sleep until it is handed over */
+};
+
+/* With the bucket locked: takes the mutex if it is free, or settles how to wait on. slice_over, too_late: it is that
+ * late. */
+static enum verdict inherit(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter, bool slice_over,
+                            bool too_late) {
+    if (waiter->state == PLC_WAITER_DEQUEUED)
+        return waiter->phase == ARRIVED ? HANDED_OVER : MINE;
+    bool more = has_successor(waiter, mutex);
+    bool parked_if_held = too_late ? more : slice_over;
+    if (take_or_mark(mutex, more, parked_if_held)) {
+        plc_waiter_take_out(bucket, waiter);
+        return MINE;
+    }
+    if (too_late) {
+        plc_waiter_take_out(bucket, waiter);
+        return GIVE_UP;
+    }
+    waiter->phase = slice_over ? WANTS : ARRIVED;
+    waiter->state = slice_over ? PLC_WAITER_QUEUED : PLC_WAITER_SUMMONED;
+    plc_thread_parker_prepare_park(&waiter->parker, slice_over);
+    return slice_over ? SLEEP : NAP;
+}
+
+static void leave_on_time_out(void *context, const void *key, bool was_last) {
+    (void)key;
+    plc_mutex_waiter_left_(context, was_last);
+}
+
+static const struct plc_park_ops leaving = {.timed_out = leave_on_time_out};
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t time_left(plc_deadline_t deadline) {
+    return plc_deadline_is_never(deadline) ? INT64_MAX / 2 : deadline.ns - plc_os_now_ns(deadline.clock);
+}
+
+/* Waits on in the queue until the mutex is ours, or the deadline has passed. */
+static bool be_heir(plc_mutex_t *mutex, struct plc_waiter *waiter, plc_deadline_t deadline) {
+    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    int64_t slice_end = now + PLC_MUTEX_SLICE_NS;
+    int64_t nap = PLC_MUTEX_NAP_NS;
+    for (;;) {
+        spin_while_held(mutex);
+        struct plc_bucket *bucket = plc_bucket_lock(mutex);
+        enum verdict verdict = inherit(mutex, bucket, waiter, now >= slice_end, plc_deadline_has_passed(deadline));
+        plc_bucket_unlock(bucket);
+        switch (verdict) {
+        case HANDED_OVER:
+            plc_thread_parker_park(&waiter->parker, NULL); /* the wake has come, or is on its way */
+            return true;
+        case MINE:
+            return true;
+        case GIVE_UP:
+            return false;
+        case SLEEP:
+            return plc_waiter_wait(waiter, &leaving, mutex, deadline);
+        case NAP:
+            break;
+        }
+        plc_deadline_t nap_end = {earlier(now + earlier(nap, time_left(deadline)), slice_end), PLC_CLOCK_MONOTONIC};
+        plc_thread_parker_park_until(&waiter->parker, nap_end, NULL);
+        now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+        nap *= 2;
+    }
+}
+
+/* ---- Joining the queue */
+
+/* What P has to be while this waiter, or none, is first in the queue of a held mutex that somebody else is queued for,
+   or is about to be (I1, I2). */
+static bool parked_behind(const struct plc_waiter *first) {
+    return !(first && first->phase == ARRIVED && first->state == PLC_WAITER_SUMMONED);
+}
+
+bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline) {
+    struct plc_waiter on_stack;
+    plc_bucket_table_prepare();
+    struct plc_waiter *waiter = plc_waiter_borrow(&on_stack);
+    struct plc_bucket *bucket = plc_bucket_lock(mutex);
+    struct plc_waiter *first = first_waiter(bucket, mutex);
+    bool owned = take_or_mark(mutex, first && parked_behind(first), parked_behind(first));
+    if (!owned)
+        plc_waiter_enqueue(bucket, waiter, key_of(mutex), PLC_PARK_NO_SPIN);
+    plc_bucket_unlock(bucket);
+    if (!owned) {
+        owned = plc_waiter_wait(waiter, &leaving, mutex, deadline);
+        if (owned && waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED)
+            owned = be_heir(mutex, waiter, deadline);
+    }
+    plc_waiter_give_back(waiter, &on_stack);
+    return owned;
+}
+
+uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiter *waiter, uintptr_t token) {
+    if (token != PLC_MUTEX_TOKEN_SUMMONED)
+        return token;
+    be_heir(mutex, waiter, PLC_NO_DEADLINE);
+    return PLC_MUTEX_TOKEN_HANDOFF;
+}
+
+void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last) {
+    if (was_last)
+        plc_fetch_and_relaxed(&mutex->state, (uint8_t)~PARKED); /* relaxed: carries no data (I1) */
+}
+
+bool plc_mutex_mark_parked_if_locked_(plc_mutex_t *mutex) {
+    bool parked = parked_behind(first_waiter(plc_bucket_locked(mutex), mutex));
+    uint8_t state = plc_load_relaxed(&mutex->state); /* relaxed: the CAS checks it */
+    while (state & LOCKED) {
+        if (!parked || state & PARKED || plc_cas_relaxed_weak(&mutex->state, &state, (uint8_t)(state | PARKED)))
+            return true;
+    }
+    return false;
+}
+
+/* ---- Unlocking */
+
+/* With the bucket locked and the mutex held on the waiter's behalf: makes it the waiter's own. Returns it if it must be
+   woken; a heir that has not been here yet comes anyway. */
+static struct plc_waiter *give(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    bool comes_anyway = waiter->state == PLC_WAITER_SUMMONED && waiter->phase == NEW;
+    plc_waiter_take_out(bucket, waiter);
+    waiter->state = PLC_WAITER_DEQUEUED;
+    plc_thread_self()->handed_over = mutex;
+    if (comes_anyway)
+        return NULL;
+    waiter->unpark_token = PLC_MUTEX_TOKEN_HANDOFF;
+    plc_thread_parker_unpark_lock(&waiter->parker);
+    return waiter;
+}
+
+/* With the bucket locked and the mutex released: hands it over unless a barger has it; that one's unlock comes here
+ * again. */
+static struct plc_waiter *give_if_free(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    return take_or_mark(mutex, has_successor(waiter, mutex), true) ? give(mutex, bucket, waiter) : NULL;
+}
+
+static struct plc_waiter *summon(struct plc_waiter *waiter) {
+    waiter->state = PLC_WAITER_SUMMONED;
+    waiter->summoned_at = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    waiter->unpark_token = PLC_MUTEX_TOKEN_SUMMONED;
+    plc_thread_parker_unpark_lock(&waiter->parker);
+    return waiter;
+}
+
+static bool is_stuck(const struct plc_waiter *heir) {
+    return plc_os_now_ns(PLC_CLOCK_MONOTONIC) - heir->summoned_at > PLC_MUTEX_STUCK_NS;
+}
+
+/* With the bucket locked: what an unlock does for the first waiter. Returns the thread to wake, if any. */
+static struct plc_waiter *serve(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    if (waiter->phase == WANTS)
+        return give_if_free(mutex, bucket, waiter);
+    if (waiter->state == PLC_WAITER_QUEUED)
+        return summon(waiter);
+    if (waiter->phase == NEW && is_stuck(waiter))
+        return give_if_free(mutex, bucket, waiter);
+    return NULL; /* the heir is awake */
+}
+
+void plc_mutex_wake_next_(plc_mutex_t *mutex) {
+    struct plc_bucket *bucket = plc_bucket_lock(mutex);
+    struct plc_waiter *first = first_waiter(bucket, mutex);
+    struct plc_waiter *to_wake = first ? serve(mutex, bucket, first) : NULL;
+    plc_bucket_unlock(bucket);
+    if (!first)
+        plc_thread_self()->stale = mutex;
+    if (to_wake)
+        to_wake->wake(to_wake); /* the last access to it */
+}
+
+void plc_mutex_hand_over_(plc_mutex_t *mutex) {
+    struct plc_waiter *to_wake = NULL;
+    struct plc_bucket *bucket = plc_bucket_lock(mutex);
+    struct plc_waiter *first = first_waiter(bucket, mutex);
+    if (first) {
+        bool more = has_successor(first, mutex);
+        plc_store_relaxed(&mutex->state,
+                          (uint8_t)(LOCKED | (more ? PARKED : 0))); /* relaxed: L stays; P is the lock's */
+        to_wake = give(mutex, bucket, first);
+    } else {
+        plc_store_release(&mutex->state, (uint8_t)0); /* release [M1]; the last access */
+    }
+    plc_bucket_unlock(bucket);
+    if (to_wake)
+        to_wake->wake(to_wake); /* the last access to it */
+}

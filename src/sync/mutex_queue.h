@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The queue of the mutex: what a waiter and an unlocker do under the lock of its bucket. */
+#ifndef PLC_MUTEX_QUEUE_H
+#define PLC_MUTEX_QUEUE_H
+
+#include <plc/mutex.h>
+
+#include "parking_lot/lot.h"
+
+/* Queues for the mutex until it is ours (true), or until the deadline has passed (false). Takes it at once if it is
+ * free. */
+bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline);
+
+/* After the byte was released with PARKED left in it: wakes the first waiter, or hands the mutex over to it, or leaves
+   it to the heir. Touches the mutex only if somebody is queued for it. */
+void plc_mutex_wake_next_(plc_mutex_t *mutex);
+
+/* While the caller holds the mutex: hands it over to the first waiter, or releases it if there is none. */
+void plc_mutex_hand_over_(plc_mutex_t *mutex);
+
+#endif
