@@ -16,7 +16,8 @@
  *   C2  If a waiter is queued here the word is not 0. The reverse may fail, as the waiters of a forked process are not
  *       in its child; a state that is found to be stale is cleared.
  *   C3  If the word is a mutex, all waiters queued here wait with it.
- *   C4  A waiter that was moved to a mutex's queue leaves PARKED set there, under both bucket locks (mutex.c's M1).
+ *   C4  A waiter that is moved to a mutex's queue leaves PARKED there as the queue needs it, under both bucket locks
+ *       (mutex_queue.c, I1 and I2), and follows that queue's rules from then on.
  *   C5  A notification's last access to the condvar is under the bucket lock, before the waiters that it takes are let
  *       go; a waiter does not touch the condvar once it is out of its queue. So the condvar may be freed right after
  *       notify_all has returned, and by a waiter that was woken.
@@ -34,9 +35,6 @@
 
 /* A state that is no mutex's address: nothing is mapped in the first page. */
 #define ANY ((uintptr_t)1)
-
-/* What a waiter that was woken here is told; one that was requeued is told one of enum plc_mutex_token. */
-#define TOKEN_WOKEN_HERE ((uintptr_t)PLC_MUTEX_TOKEN_HANDOFF + 1)
 
 static struct plc_lot_key key_of(const plc_condvar_t *condvar) {
     return plc_lot_key(condvar, PLC_WAITER_CONDVAR);
@@ -90,7 +88,9 @@ static void release_lock(void *context) PLC_NO_THREAD_SAFETY_ANALYSIS {
 static void give_up(void *context, const void *key, bool was_last) {
     struct waiter *waiter = context;
     waiter->requeued = key != waiter->condvar;
-    if (!waiter->requeued && was_last)
+    if (waiter->requeued)
+        plc_mutex_waiter_left_(waiter->wait->mutex, was_last);
+    else if (was_last)
         store_state(waiter->condvar, 0);
 }
 
@@ -140,11 +140,14 @@ static void lock_again(const struct plc_condvar_wait *wait,
                        struct plc_park_result result) PLC_NO_THREAD_SAFETY_ANALYSIS {
     if (!wait->mutex)
         wait->ops->lock(wait->lock);
-    else if (result.status == PLC_PARK_UNPARKED && result.token != TOKEN_WOKEN_HERE)
-        plc_mutex_relock_after_wait_(wait->mutex, result.token,
-                                     0); /* the mutex's queue woke it, or gave it the mutex */
-    else
+    else if (result.token != PLC_MUTEX_TOKEN_HANDOFF) /* 0, NORMAL, if it was not woken */
         plc_mutex_lock(wait->mutex);
+}
+
+/* Runs before the thread's node is given back: requeued and first, the thread takes the mutex while it is still queued. */
+static uintptr_t take_mutex_if_summoned(void *context, struct plc_waiter *node, uintptr_t token) {
+    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
+    return wait->mutex ? plc_mutex_resume_(wait->mutex, node, token) : token;
 }
 
 bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_wait *wait) {
@@ -152,7 +155,8 @@ bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_wai
     const struct plc_park_ops *ops = wait->wait_begin ? &park_with_hooks : &park_plainly;
     struct plc_park_result result;
     for (;;) {
-        result = plc_lot_park(key_of(condvar), ops, &waiter, 0, wait->deadline, NULL);
+        result =
+            plc_lot_park_and_resume(key_of(condvar), ops, take_mutex_if_summoned, &waiter, 0, wait->deadline, NULL);
         if (PLC_LIKELY(result.status != PLC_PARK_INVALID))
             break;
         resolve_conflict(&waiter);
@@ -185,15 +189,16 @@ static plc_mutex_t *mutex_of(const struct notification *notification) {
     return (plc_mutex_t *)notification->state;
 }
 
-/* Runs under both bucket locks. A waiter whose mutex is held would wake up just to block again: it is moved. */
+/* Runs under both bucket locks. One waiter whose mutex is held would wake up just to block again: it is moved. All are woken
+   at once, held or not: moved waiters would be woken one by one, which took twice as long (docs/performance.md). */
 static enum plc_requeue_op choose(void *context) {
     struct notification *notification = context;
     notification->outdated = load_state(notification->condvar) != notification->state;
     if (notification->outdated)
         return PLC_REQUEUE_ABORT;
-    if (plc_mutex_mark_parked_if_locked_(mutex_of(notification)))
-        return notification->all ? PLC_REQUEUE_ALL : PLC_REQUEUE_ONE;
-    return notification->all ? PLC_REQUEUE_WAKE_ONE_MOVE_REST : PLC_REQUEUE_WAKE_ONE;
+    if (notification->all)
+        return PLC_REQUEUE_WAKE_ALL;
+    return plc_mutex_mark_parked_if_locked_(mutex_of(notification)) ? PLC_REQUEUE_ONE : PLC_REQUEUE_WAKE_ONE;
 }
 
 /* Runs under both bucket locks, after the waiters were taken or moved and before any is let go: the last access to the
@@ -202,10 +207,8 @@ static uintptr_t conclude(void *context, enum plc_requeue_op op, struct plc_unpa
     const struct notification *notification = context;
     if (!result.have_more)
         store_state(notification->condvar, 0);
-    /* C4: the mutex was free, and its state may have changed since, but for PARKED, which we may set at any time. */
-    if (op == PLC_REQUEUE_WAKE_ONE_MOVE_REST && result.requeued)
-        plc_fetch_or_relaxed(&mutex_of(notification)->state, (uint8_t)PLC_MUTEX_PARKED_);
-    return TOKEN_WOKEN_HERE;
+    (void)op;
+    return PLC_MUTEX_TOKEN_NORMAL;
 }
 
 static size_t notify_users_of_mutex(struct notification *notification) {
@@ -226,7 +229,7 @@ static uintptr_t conclude_any(void *context, struct plc_unpark_result result) {
     const struct notification *notification = context;
     if (!result.have_more)
         store_state(notification->condvar, 0);
-    return TOKEN_WOKEN_HERE;
+    return PLC_MUTEX_TOKEN_NORMAL;
 }
 
 /* Wakes directly, which is right for every waiter, also if the word says something else than ANY by now. */

@@ -61,11 +61,6 @@ bool plc_mutex_lock_until_slow_(plc_mutex_t *mutex, plc_deadline_t deadline) {
     return lock_contended(mutex, deadline);
 }
 
-void plc_mutex_relock_after_wait_(plc_mutex_t *mutex, uintptr_t token) {
-    if (token != PLC_MUTEX_TOKEN_HANDOFF)
-        plc_mutex_lock(mutex);
-}
-
 /* left: the byte after the release. */
 void plc_mutex_unlock_slow_(plc_mutex_t *mutex, uint8_t left) {
     if (PLC_UNLIKELY(left != PARKED))

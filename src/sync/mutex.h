@@ -25,7 +25,4 @@ void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last);
    HANDOFF if the mutex is now held by the caller, else the token as it was. */
 uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiter *waiter, uintptr_t token);
 
-/* Locks the mutex for a thread that was woken from a condition variable's queue, or from its own, with this token. */
-void plc_mutex_relock_after_wait_(plc_mutex_t *mutex, uintptr_t token);
-
 #endif
