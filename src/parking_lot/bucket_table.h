@@ -6,6 +6,8 @@
 #include "parking_lot/waiter.h"
 #include "word_lock/word_lock.h"
 
+PLC_BEGIN_DECLS
+
 /* One cache line. Waiters of several keys share a bucket's queue, in the order in which they came. */
 struct plc_bucket {
     struct plc_word_lock lock;
@@ -14,7 +16,7 @@ struct plc_bucket {
     uint32_t waiters; /* how many are queued; written under the lock, read without it (relaxed: an estimate) */
 } __attribute__((aligned(64)));
 
-_Static_assert(sizeof(struct plc_bucket) == 64, "a bucket is one cache line");
+PLC_STATIC_ASSERT(sizeof(struct plc_bucket) == 64, "a bucket is one cache line");
 
 /* To be called before a thread parks, with no bucket locked: marks the table to be wiped on fork when it is first used,
    and lets the table grow if unparks wished for it. Nothing here is needed for correctness: failure means a smaller
@@ -48,5 +50,7 @@ size_t plc_bucket_table_size(void);
 
 /* Empties the table in the child of a fork where the platform cannot wipe pages: every queued thread is gone there. */
 void plc_bucket_table_forget(void);
+
+PLC_END_DECLS
 
 #endif
