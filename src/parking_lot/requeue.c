@@ -78,6 +78,7 @@ plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_
     if (op != PLC_REQUEUE_ABORT) {
         struct plc_waiter *moved = take_planned(pair.from, from, plan_for(op), &woken, &result);
         append_moved(pair.to, to, moved);
+        result.be_fair = plc_wake_list_is_due(&woken);
         plc_wake_list_set_token(&woken, callback ? callback(context, op, result) : 0);
     }
     plc_bucket_unlock_pair(pair);

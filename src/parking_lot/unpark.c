@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Unparking: one, all or chosen waiters of a key are taken out under the bucket's lock and woken after it. */
 #include "parking_lot/wake_list.h"
-#include "platform/platform.h"
-#include "platform/tuning.h"
-
-static bool is_due_for_fairness(const struct plc_waiter *waiter) {
-    return plc_os_now_ns(PLC_CLOCK_MONOTONIC) - waiter->waiting_since > PLC_FAIR_AFTER_NS;
-}
 
 /* The first waiter of the key. Passing many of other keys on the way means that the table is too small. */
 static struct plc_waiter *find_first(struct plc_bucket *bucket, struct plc_lot_key key, struct plc_waiter **previous) {
@@ -31,9 +25,9 @@ struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_c
     if (waiter) {
         result.unparked = 1;
         result.have_more = plc_queue_contains(waiter->next, key);
-        result.be_fair = is_due_for_fairness(waiter);
         plc_queue_remove(bucket, previous, waiter);
         plc_wake_list_add(&woken, waiter);
+        result.be_fair = plc_wake_list_is_due(&woken);
     }
     plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
     plc_bucket_unlock(bucket);
@@ -79,8 +73,7 @@ struct plc_unpark_result plc_lot_unpark_filter(struct plc_lot_key key,
         }
         waiter = plc_queue_find(next, key, &previous);
     }
-    if (woken.head)
-        result.be_fair = is_due_for_fairness(woken.head);
+    result.be_fair = plc_wake_list_is_due(&woken);
     plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
     plc_bucket_unlock(bucket);
     plc_wake_list_wake(&woken);
