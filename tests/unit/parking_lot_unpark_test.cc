@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Unparking from the parking lot: one, all, fairness, order, keys and kinds. */
+#include <functional>
+#include <gtest/gtest.h>
+#include <vector>
+
+#include "support/bucket_keys.h"
+#include "support/lot_probe.h"
+#include "support/waiter_thread.h"
+
+namespace {
+
+using plc_test::LotKey;
+using plc_test::park_thread;
+using plc_test::park_threads;
+using plc_test::parked_count;
+using plc_test::parked_tokens;
+using plc_test::WaiterThread;
+
+LotKey user(const void *address) {
+    return plc_lot_key(address, PLC_WAITER_USER);
+}
+
+/* ---- Unparking one */
+
+TEST(UnparkOne, OfAnEmptyKeyFindsNobodyButCallsBack) {
+    const char key = 0;
+    int calls = 0;
+    const plc_unpark_result result = plc_unpark_one(
+        &key,
+        [](void *context, plc_unpark_result found) -> uintptr_t {
+            ++*static_cast<int *>(context);
+            EXPECT_EQ(found.unparked, 0u);
+            EXPECT_FALSE(found.have_more);
+            EXPECT_FALSE(found.be_fair);
+            return 0;
+        },
+        &calls);
+    EXPECT_EQ(calls, 1);
+    EXPECT_EQ(result.unparked, 0u);
+    EXPECT_EQ(result.requeued, 0u);
+    EXPECT_FALSE(result.have_more);
+    EXPECT_EQ(plc_unpark_one(&key, nullptr, nullptr).unparked, 0u);
+}
+
+TEST(UnparkOne, WakesTheOldestAndSaysWhetherMoreWait) {
+    const char key = 0;
+    auto threads = park_threads(&key, 4, 10);
+    for (size_t i = 0; i < 4; ++i) {
+        uintptr_t token = 100 + i;
+        const plc_unpark_result result = plc_unpark_one(
+            &key,
+            [](void *context, plc_unpark_result about_to) {
+                EXPECT_EQ(about_to.unparked, 1u);
+                return *static_cast<uintptr_t *>(context);
+            },
+            &token);
+        EXPECT_EQ(result.unparked, 1u);
+        EXPECT_EQ(result.have_more, i < 3);
+        EXPECT_EQ(parked_count(&key), 3 - i);
+        const plc_park_result woken = threads[i]->join();
+        EXPECT_EQ(woken.status, PLC_PARK_UNPARKED);
+        EXPECT_EQ(woken.token, token);
+    }
+}
+
+TEST(UnparkOne, WithoutCallbackGivesTokenZero) {
+    const char key = 0;
+    auto waiter = park_thread(&key, 5);
+    EXPECT_EQ(plc_unpark_one(&key, nullptr, nullptr).unparked, 1u);
+    EXPECT_EQ(waiter->join().token, 0u);
+}
+
+TEST(UnparkOne, TokensAreWholeWords) {
+    const char key = 0;
+    for (uintptr_t token : {UINTPTR_MAX, UINTPTR_MAX - 1, UINTPTR_MAX / 2 + 1}) {
+        auto waiter = park_thread(&key, token);
+        EXPECT_EQ(parked_tokens(user(&key)), (std::vector<uintptr_t>{token}));
+        EXPECT_EQ(plc_unpark_all(&key, ~token), 1u);
+        EXPECT_EQ(waiter->join().token, ~token);
+    }
+}
+
+/* ---- Fairness */
+
+TEST(BeFair, SaysThatTheFirstHasWaitedForLong) {
+    const char key = 0;
+    WaiterThread::Options old_timer;
+    old_timer.waiting_since = plc_os_now_ns(PLC_CLOCK_MONOTONIC) - INT64_C(1'000'000'000);
+    WaiterThread::Options newcomer; /* from the future: not due, however slow this machine is */
+    newcomer.waiting_since = plc_os_now_ns(PLC_CLOCK_MONOTONIC) + INT64_C(3'600'000'000'000);
+    const auto unpark_one = [&key] { return plc_unpark_one(&key, nullptr, nullptr); };
+    const auto unpark_all = [&key] {
+        return plc_unpark_filter(
+            &key, [](void *, uintptr_t) { return PLC_FILTER_UNPARK; }, nullptr, nullptr);
+    };
+    const auto requeue = [&key] {
+        return plc_unpark_requeue(
+            &key, &key + 1, [](void *) { return PLC_REQUEUE_WAKE_ONE; }, nullptr, nullptr);
+    };
+    for (const auto &unpark : {std::function<plc_unpark_result()>(unpark_one), {unpark_all}, {requeue}}) {
+        {
+            WaiterThread waiter(user(&key), old_timer);
+            EXPECT_TRUE(unpark().be_fair);
+        }
+        {
+            WaiterThread waiter(user(&key), newcomer);
+            EXPECT_FALSE(unpark().be_fair);
+        }
+        EXPECT_FALSE(unpark().be_fair) << "nobody waits";
+    }
+}
+
+TEST(BeFair, IsKnownToTheCallback) {
+    const char key = 0;
+    WaiterThread::Options old_timer;
+    old_timer.waiting_since = 1;
+    WaiterThread waiter(user(&key), old_timer);
+    plc_unpark_one(
+        &key,
+        [](void *, plc_unpark_result result) -> uintptr_t {
+            EXPECT_TRUE(result.be_fair);
+            return 0;
+        },
+        nullptr);
+}
+
+TEST(BeFair, SeniorityIsStoredOnceAndThenKept) {
+    const char key = 0;
+    const int64_t before = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    auto fresh = park_thread(&key);
+    EXPECT_EQ(plc_unpark_all(&key, 0), 1u);
+    fresh->join();
+    EXPECT_GE(fresh->waiting_since(), before);
+    EXPECT_LE(fresh->waiting_since(), plc_os_now_ns(PLC_CLOCK_MONOTONIC));
+
+    WaiterThread::Options returning;
+    returning.waiting_since = before;
+    WaiterThread again(user(&key), returning);
+    EXPECT_EQ(plc_unpark_all(&key, 0), 1u);
+    again.join();
+    EXPECT_EQ(again.waiting_since(), before);
+}
+
+/* ---- Unparking all */
+
+TEST(UnparkAll, CountsAndWakesEverybody) {
+    const char key = 0;
+    EXPECT_EQ(plc_unpark_all(&key, 1), 0u);
+    for (size_t count : {1, 2, 9, 50}) {
+        auto threads = park_threads(&key, count);
+        EXPECT_EQ(plc_unpark_all(&key, count), count);
+        EXPECT_EQ(parked_count(&key), 0u);
+        for (auto &thread : threads) {
+            const plc_park_result result = thread->join();
+            EXPECT_EQ(result.status, PLC_PARK_UNPARKED);
+            EXPECT_EQ(result.token, count);
+        }
+    }
+}
+
+/* ---- Order */
+
+TEST(AtFront, PutsAWaiterBeforeAllOfItsKey) {
+    const char key = 0;
+    WaiterThread::Options front;
+    front.flags = PLC_PARK_AT_FRONT;
+    front.token = 1;
+    WaiterThread into_empty(user(&key), front);
+    auto back = park_threads(&key, 2, 2);
+    front.token = 4;
+    WaiterThread second(user(&key), front);
+    front.token = 5;
+    WaiterThread third(user(&key), front);
+    auto last = park_thread(&key, 6);
+    EXPECT_EQ(parked_tokens(user(&key)), (std::vector<uintptr_t>{5, 4, 1, 2, 3, 6}));
+    EXPECT_EQ(plc_unpark_one(&key, nullptr, nullptr).unparked, 1u);
+    EXPECT_EQ(third.join().status, PLC_PARK_UNPARKED);
+    EXPECT_EQ(plc_unpark_all(&key, 0), 5u);
+}
+
+/* ---- Keys and kinds */
+
+TEST(Keys, OneByteApartAreDifferent) {
+    const char keys[9] = {};
+    std::vector<std::unique_ptr<WaiterThread>> threads;
+    for (size_t i = 0; i < 9; ++i)
+        threads.push_back(park_thread(&keys[i], i));
+    for (size_t i : {4u, 0u, 8u, 3u, 5u, 1u, 7u, 2u, 6u}) {
+        EXPECT_EQ(parked_tokens(user(&keys[i])), (std::vector<uintptr_t>{i}));
+        EXPECT_EQ(plc_unpark_all(&keys[i], 50 + i), 1u);
+        EXPECT_EQ(threads[i]->join().token, 50 + i);
+        EXPECT_EQ(plc_unpark_all(&keys[i], 0), 0u);
+    }
+}
+
+TEST(Keys, AreNotDereferenced) {
+    for (uintptr_t address : {uintptr_t{0}, uintptr_t{1}, UINTPTR_MAX}) {
+        const auto *key = reinterpret_cast<const void *>(address); /* NOLINT(performance-no-int-to-ptr) */
+        auto waiter = park_thread(key, 2);
+        EXPECT_EQ(plc_unpark_all(key, 3), 1u);
+        EXPECT_EQ(waiter->join().token, 3u);
+    }
+}
+
+TEST(Keys, CollidingOnesKeepTheirOwnOrder) {
+    const char key = 0;
+    std::vector<const void *> keys = plc_test::keys_beside(&key, 2);
+    ASSERT_EQ(keys.size(), 2u);
+    keys.push_back(&key);
+    std::vector<std::unique_ptr<WaiterThread>> threads;
+    for (uintptr_t token = 0; token < 12; ++token)
+        threads.push_back(park_thread(keys[token % 3], token));
+    for (uintptr_t token = 0; token < 12; ++token) {
+        std::vector<uintptr_t> left;
+        for (uintptr_t later = token; later < 12; later += 3)
+            left.push_back(later);
+        EXPECT_EQ(parked_tokens(user(keys[token % 3])), left);
+        const plc_unpark_result result = plc_unpark_one(keys[token % 3], nullptr, nullptr);
+        EXPECT_EQ(result.unparked, 1u);
+        EXPECT_EQ(result.have_more, token < 9) << "strangers in the bucket are not more of this key";
+        EXPECT_EQ(threads[token]->join().status, PLC_PARK_UNPARKED);
+    }
+}
+
+TEST(Kinds, DoNotSeeEachOther) {
+    const char address = 0;
+    std::vector<std::unique_ptr<WaiterThread>> threads;
+    const std::vector<plc_waiter_kind> kinds = {PLC_WAITER_USER,         PLC_WAITER_MUTEX,   PLC_WAITER_RWLOCK,
+                                                PLC_WAITER_RWLOCK_DRAIN, PLC_WAITER_CONDVAR, PLC_WAITER_ONCE};
+    for (plc_waiter_kind kind : kinds)
+        threads.push_back(park_thread(plc_lot_key(&address, kind), kind));
+    for (size_t i = kinds.size(); i-- > 0;) {
+        const LotKey key = plc_lot_key(&address, kinds[i]);
+        EXPECT_EQ(parked_tokens(key), (std::vector<uintptr_t>{kinds[i]}));
+        const plc_unpark_result result = plc_lot_unpark_one(key, nullptr, nullptr);
+        EXPECT_EQ(result.unparked, 1u);
+        EXPECT_FALSE(result.have_more);
+        EXPECT_EQ(plc_lot_unpark_all(key, 0), 0u);
+        EXPECT_EQ(threads[i]->join().status, PLC_PARK_UNPARKED);
+    }
+}
+
+/* A lock's waiters are not the user's: a program that unparks the address of a libplc lock wakes nobody. */
+TEST(Kinds, UsersCannotWakeALocksWaiters) {
+    const char address = 0;
+    auto waiter = park_thread(plc_lot_key(&address, PLC_WAITER_MUTEX));
+    EXPECT_EQ(plc_unpark_all(&address, 0), 0u);
+    EXPECT_EQ(plc_unpark_one(&address, nullptr, nullptr).unparked, 0u);
+    EXPECT_EQ(parked_count(&address, PLC_WAITER_MUTEX), 1u);
+    EXPECT_EQ(plc_lot_unpark_all(plc_lot_key(&address, PLC_WAITER_MUTEX), 0), 1u);
+}
+
+} // namespace
