@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What a measured loop sees of the harness, in C so that loops written in Rust see the same. */
+#ifndef PLC_BENCH_ABI_H
+#define PLC_BENCH_ABI_H
+
+#include <stdint.h>
+
+/* A peer is a table of kernels. A kernel is a whole measured loop, compiled where the peer's fast path can be inlined
+   into it as its own users have it: a template in C++, a generic function in Rust. peers/rust/abi.rs mirrors this file.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One thread of a run; its own cache lines. */
+struct plc_bench_worker {
+    uint64_t index;
+    uint64_t operations; /* what the loop did until it saw `stop` */
+    uint64_t reads;      /* how many of them were reads, for read-write locks */
+    uint64_t random;     /* state of plc_bench_random, seeded by the harness */
+    void *waits;         /* where plc_bench_record_wait counts; null in an untimed run */
+};
+
+/* What one run is about; the same for all its threads. */
+struct plc_bench_job {
+    void *object;          /* made by the kernel's create */
+    uint64_t workers;      /* threads of this run */
+    uint64_t section;      /* turns of the delay loop with the lock held */
+    uint64_t outside;      /* turns without it */
+    uint64_t writes;       /* share of writes in 1/1024 */
+    uint64_t producers;    /* the first workers of a queue; the others consume */
+    uint64_t capacity;     /* of a queue */
+    uint64_t notify_under; /* 1: notify while the lock is held */
+    uint64_t timed;        /* 1: record each wait for the lock */
+    uint8_t padding_[56];  /* `stop` shares no line with an object that is written */
+    uint32_t stop;         /* set once by the harness; read relaxed */
+    uint8_t padding_end_[124];
+};
+
+/* A loop over one thread: does `n` operations on an object of its own. */
+typedef void (*plc_bench_loop)(uint64_t n);
+
+struct plc_bench_kernel {
+    void *(*create)(const struct plc_bench_job *job);
+    /* Runs in each thread until `stop`. */
+    void (*work)(struct plc_bench_job *job, struct plc_bench_worker *self);
+    /* Frees the object; returns the counter that the lock guarded, which must equal the sum of the operations that
+       wrote. */
+    uint64_t (*destroy)(void *object);
+};
+
+/* Null members: the peer has no such thing. */
+struct plc_bench_peer {
+    const char *name;
+    plc_bench_loop lock_unlock;
+    plc_bench_loop try_lock_unlock;
+    plc_bench_loop try_lock_held;
+    plc_bench_loop read_unlock;
+    plc_bench_loop write_unlock;
+    struct plc_bench_kernel mutex;
+    struct plc_bench_kernel rwlock;
+    struct plc_bench_kernel condvar_ping_pong;
+    struct plc_bench_kernel park_ping_pong;
+    struct plc_bench_kernel queue;
+};
+
+/* Busy for `turns` turns of a loop that is calibrated once per process and the same machine code for all peers. */
+void plc_bench_delay(uint64_t turns);
+/* Monotonic time. */
+uint64_t plc_bench_now_ns(void);
+/* Counts one wait for a lock. */
+void plc_bench_record_wait(struct plc_bench_worker *self, uint64_t ns);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

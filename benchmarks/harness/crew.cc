@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// A crew: threads that start together, run one kernel until told to stop, and are counted.
+#include "harness/crew.h"
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <thread>
+
+namespace plc_bench {
+namespace {
+uint64_t run_duration_ns = 100000000;
+
+struct alignas(128) member {
+    plc_bench_worker worker{};
+    std::unique_ptr<wait_histogram> waits;
+    uint64_t begin_ns = 0;
+    uint64_t processor_ns = 0;
+    uint64_t switches = 0;
+};
+
+uint64_t thread_processor_ns() {
+    timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return static_cast<uint64_t>(used.tv_sec) * 1000000000u + static_cast<uint64_t>(used.tv_nsec);
+}
+
+uint64_t thread_switches() {
+    rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return static_cast<uint64_t>(usage.ru_nvcsw + usage.ru_nivcsw);
+}
+
+void pin_to(int processor) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(static_cast<unsigned>(processor), &set);
+    sched_setaffinity(0, sizeof(set), &set);
+}
+
+// Each thread measures its own processor time: the kernel's sum for the process lags by up to a tick per thread.
+void work(const plc_bench_kernel &kernel, plc_bench_job &job, member &self, pthread_barrier_t &start) {
+    pthread_barrier_wait(&start);
+    self.begin_ns = plc_bench_now_ns();
+    uint64_t processor_ns = thread_processor_ns();
+    uint64_t switches = thread_switches();
+    kernel.work(&job, &self.worker);
+    self.switches = thread_switches() - switches;
+    self.processor_ns = thread_processor_ns() - processor_ns;
+}
+
+// Returns when it told the workers to stop.
+uint64_t sleep_and_stop(plc_bench_job &job) {
+    timespec length{static_cast<time_t>(run_duration_ns / 1000000000u),
+                    static_cast<long>(run_duration_ns % 1000000000u)};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &length, nullptr);
+    __atomic_store_n(&job.stop, 1u, __ATOMIC_RELAXED);
+    return plc_bench_now_ns();
+}
+
+// One run; fills the members and returns its length.
+uint64_t run_once(const plc_bench_kernel &kernel, const cell &what, plc_bench_job &job, std::vector<member> &members) {
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, nullptr, static_cast<unsigned>(members.size() + 1));
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        member &self = members[i];
+        self.worker.index = i;
+        self.worker.random = 0x9e3779b97f4a7c15u * (i + 1);
+        if (job.timed) {
+            self.waits = std::make_unique<wait_histogram>();
+            self.worker.waits = self.waits.get();
+        }
+        threads.emplace_back([&, i] {
+            if (!what.processors.empty())
+                pin_to(what.processors[i % what.processors.size()]);
+            work(kernel, job, self, start);
+        });
+    }
+    pthread_barrier_wait(&start);
+    uint64_t stopped = sleep_and_stop(job);
+    for (std::thread &thread : threads)
+        thread.join();
+    pthread_barrier_destroy(&start);
+    // From the first worker's start: with many threads this one may be late from the barrier.
+    uint64_t begin = stopped;
+    for (const member &each : members)
+        begin = std::min(begin, each.begin_ns);
+    return stopped - begin;
+}
+
+uint64_t expected_count(const cell &what, const std::vector<member> &members) {
+    uint64_t sum = 0;
+    for (const member &each : members) {
+        bool counts = what.counted != cell::consumers || each.worker.index >= what.job.producers;
+        if (counts)
+            sum += each.worker.operations - (what.counted == cell::writes ? each.worker.reads : 0);
+    }
+    return sum;
+}
+
+std::string verify(const cell &what, const std::vector<member> &members, uint64_t guarded) {
+    uint64_t expected = expected_count(what, members);
+    if (guarded == expected)
+        return "";
+    return "the guarded counter is " + std::to_string(guarded) + " after " + std::to_string(expected) + " operations";
+}
+
+void summarise(const cell &what, const std::vector<member> &members, uint64_t length, outcome &result) {
+    double sum = 0, squares = 0, processor = 0, switches = 0, reads = 0, threads = 0, least = 1e300;
+    for (const member &each : members) {
+        processor += static_cast<double>(each.processor_ns);
+        switches += static_cast<double>(each.switches);
+        if (what.counted == cell::consumers && each.worker.index < what.job.producers)
+            continue;
+        double operations = static_cast<double>(each.worker.operations);
+        sum += operations;
+        squares += operations * operations;
+        reads += static_cast<double>(each.worker.reads);
+        least = std::min(least, operations);
+        threads += 1;
+    }
+    double done = std::max(sum / static_cast<double>(what.workers_per_operation), 1.0);
+    result.ns_per_operation = static_cast<double>(length) / done;
+    result.processor_ns_per_operation = processor / done;
+    result.switches = switches / done;
+    result.jain = squares > 0 ? sum * sum / (threads * squares) : 0;
+    result.slowest_share = sum > 0 ? least * threads / sum : 0;
+    result.reads_share = sum > 0 ? reads / sum : 0;
+}
+
+// One run on a fresh object. The timed one yields nothing but the waits: its clock reads disturb the rest.
+void run_fresh(const plc_bench_kernel &kernel, const cell &what, bool timed, outcome &result) {
+    std::vector<member> members(what.job.workers);
+    plc_bench_job job = what.job;
+    job.timed = timed;
+    job.object = kernel.create(&job);
+    uint64_t length = run_once(kernel, what, job, members);
+    result.error = verify(what, members, kernel.destroy(job.object));
+    if (!timed)
+        summarise(what, members, length, result);
+    for (const member &each : members)
+        if (each.waits)
+            result.waits.merge(*each.waits);
+}
+} // namespace
+
+void set_run_duration(uint64_t ns) {
+    run_duration_ns = ns;
+}
+
+outcome run_crew(const plc_bench_kernel &kernel, cell what) {
+    outcome result;
+    run_fresh(kernel, what, false, result);
+    if (what.waits && result.error.empty())
+        run_fresh(kernel, what, true, result);
+    return result;
+}
+} // namespace plc_bench

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Runs one kernel with a number of threads for a fixed time and says what came of it.
+#ifndef PLC_BENCH_CREW_H
+#define PLC_BENCH_CREW_H
+
+#include "harness/abi.h"
+#include "harness/wait_histogram.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace plc_bench {
+// A cell of the matrix: what the job says, and how it is run.
+struct cell {
+    plc_bench_job job{};
+    std::vector<int> processors;                   // where worker i is pinned, modulo the size; empty: nowhere
+    bool waits = false;                            // a second, timed run for the waiting times
+    uint64_t workers_per_operation = 1;            // 2 where two threads' turns make one operation
+    enum { all, consumers, writes } counted = all; // what the guarded counter must equal
+};
+
+struct outcome {
+    std::string error; // empty: the guarded counter was right
+    double ns_per_operation = 0;
+    double processor_ns_per_operation = 0;
+    double jain = 0;          // Jain's index of the threads' operations: 1 fair, 1/n one thread alone
+    double slowest_share = 0; // the slowest thread's operations, 1 = its fair share
+    double switches = 0;      // context switches per operation, of either kind
+    double reads_share = 0;
+    wait_histogram waits; // of the timed run
+};
+
+// How long each run of a crew lasts, for all cells.
+void set_run_duration(uint64_t ns);
+outcome run_crew(const plc_bench_kernel &kernel, cell what);
+} // namespace plc_bench
+#endif

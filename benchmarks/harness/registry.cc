@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Turns kernels into Google Benchmark's benchmarks.
+#include "harness/registry.h"
+
+#include "peers/peer.h"
+
+#include <algorithm>
+#include <benchmark/benchmark.h>
+#include <cstdio>
+#include <sched.h>
+
+namespace plc_bench {
+namespace {
+std::vector<entry> entries;
+unsigned failures = 0;
+
+// One iteration, whose "time" is that of one operation: what is measured needs no ramp-up, and the report reads right.
+void report_time(benchmark::State &state, double ns) {
+    for (auto unused : state) {
+        (void)unused;
+        state.SetIterationTime(ns * 1e-9);
+    }
+}
+
+void report_outcome(benchmark::State &state, const outcome &result) {
+    report_time(state, result.ns_per_operation);
+    state.counters["processor_ns"] = result.processor_ns_per_operation;
+    state.counters["switches"] = result.switches;
+    state.counters["jain"] = result.jain;
+    state.counters["slowest_share"] = result.slowest_share;
+    if (result.reads_share > 0)
+        state.counters["reads_share"] = result.reads_share;
+    if (result.waits.count() == 0)
+        return;
+    state.counters["wait_p99_ns"] = result.waits.quantile(0.99);
+    state.counters["wait_p999_ns"] = result.waits.quantile(0.999);
+    state.counters["wait_max_ns"] = static_cast<double>(result.waits.longest());
+}
+
+void run_crew_cell(benchmark::State &state, const std::string &name, const cell &what, const plc_bench_kernel &kernel) {
+    outcome result = run_crew(kernel, what);
+    if (!result.error.empty()) {
+        ++failures;
+        std::fprintf(stderr, "%s: %s\n", name.c_str(), result.error.c_str());
+        state.SkipWithError(result.error.c_str());
+        return;
+    }
+    report_outcome(state, result);
+}
+
+// The median of short slices: an interrupt or a preemption spoils one slice, not the figure.
+void run_loop_cell(benchmark::State &state, plc_bench_loop loop) {
+    constexpr std::size_t slices = 25;
+    constexpr uint64_t slice_ns = 1000000;
+    uint64_t n = 1000, took = 0;
+    do {
+        n *= 2;
+        uint64_t begin = plc_bench_now_ns();
+        loop(n);
+        took = plc_bench_now_ns() - begin;
+    } while (took < slice_ns);
+    std::vector<double> times;
+    for (std::size_t slice = 0; slice < slices; ++slice) {
+        uint64_t begin = plc_bench_now_ns();
+        loop(n);
+        times.push_back(static_cast<double>(plc_bench_now_ns() - begin) / static_cast<double>(n));
+    }
+    std::nth_element(times.begin(), times.begin() + slices / 2, times.end());
+    report_time(state, times[slices / 2]);
+}
+
+template <class Run>
+void register_one(const std::string &cell_name, const char *peer, Run run) {
+    entries.push_back({cell_name, peer});
+    benchmark::RegisterBenchmark((cell_name + "/" + peer).c_str(), run)->Iterations(1)->UseManualTime();
+}
+} // namespace
+
+const std::vector<entry> &registered_entries() {
+    return entries;
+}
+
+void register_crew_cell(const std::string &name, const cell &what, plc_bench_kernel plc_bench_peer::*kernel) {
+    for (const plc_bench_peer &peer : all_peers()) {
+        plc_bench_kernel chosen = peer.*kernel;
+        if (chosen.work == nullptr)
+            continue;
+        std::string full_name = name + "/" + peer.name;
+        register_one(name, peer.name, [=](benchmark::State &state) { run_crew_cell(state, full_name, what, chosen); });
+    }
+}
+
+void register_loop_cell(const std::string &name, plc_bench_loop plc_bench_peer::*loop) {
+    for (const plc_bench_peer &peer : all_peers()) {
+        plc_bench_loop chosen = peer.*loop;
+        if (chosen != nullptr)
+            register_one(name, peer.name, [=](benchmark::State &state) { run_loop_cell(state, chosen); });
+    }
+}
+
+unsigned failed_runs() {
+    return failures;
+}
+
+const std::vector<int> &allowed_processors() {
+    static const std::vector<int> processors = [] {
+        std::vector<int> found;
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        sched_getaffinity(0, sizeof(set), &set);
+        for (int i = 0; i < CPU_SETSIZE; ++i)
+            if (CPU_ISSET(static_cast<unsigned>(i), &set))
+                found.push_back(i);
+        return found;
+    }();
+    return processors;
+}
+} // namespace plc_bench

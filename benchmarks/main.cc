@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// plc_bench: libplc's locks beside others'. Google Benchmark's options work; ours are below.
+#include "harness/crew.h"
+#include "harness/delay.h"
+#include "harness/registry.h"
+#include "harness/rounds.h"
+#include "workloads/workloads.h"
+
+#include <benchmark/benchmark.h>
+#include <cstdio>
+#include <cstring>
+#include <semaphore.h>
+#include <sstream>
+#include <thread>
+
+namespace {
+struct options {
+    plc_bench::round_options rounds;
+    bool full = false;
+    uint64_t duration_ms = 100;
+};
+
+constexpr const char *usage =
+    "  --rounds=N              N interleaved, shuffled rounds over the peers of each cell\n"
+    "  --json=FILE             where the rounds go, in Google Benchmark's JSON\n"
+    "  --peers=A,B             only these peers\n"
+    "  --seed=N                of the shuffling\n"
+    "  --repeats=N             repeat a run that other work disturbed up to N times (default 1)\n"
+    "  --duration-ms=N         length of a run with several threads (default 100)\n"
+    "  --matrix=quick|full     (default quick)\n";
+
+std::vector<std::string> split(const std::string &list) {
+    std::vector<std::string> parts;
+    std::stringstream stream(list);
+    for (std::string part; std::getline(stream, part, ',');)
+        parts.push_back(part);
+    return parts;
+}
+
+bool parse(const std::string &argument, options &parsed) {
+    std::size_t equals = argument.find('=');
+    std::string name = argument.substr(0, equals);
+    std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+    if (name == "--rounds")
+        parsed.rounds.rounds = static_cast<unsigned>(std::stoul(value));
+    else if (name == "--json")
+        parsed.rounds.json = value;
+    else if (name == "--peers")
+        parsed.rounds.peers = split(value);
+    else if (name == "--seed")
+        parsed.rounds.seed = std::stoull(value);
+    else if (name == "--repeats")
+        parsed.rounds.repeats = static_cast<unsigned>(std::stoul(value));
+    else if (name == "--duration-ms")
+        parsed.duration_ms = std::stoull(value);
+    else if (name == "--matrix" && (value == "quick" || value == "full"))
+        parsed.full = value == "full";
+    else
+        return false;
+    return true;
+}
+
+bool parse_all(int argc, char **argv, options &parsed) {
+    for (int i = 1; i < argc; ++i) {
+        bool understood = false;
+        try {
+            understood = parse(argv[i], parsed);
+        } catch (const std::exception &) {
+        }
+        if (!understood) {
+            std::fprintf(stderr, "plc_bench: cannot use %s\n%s", argv[i], usage);
+            return false;
+        }
+    }
+    return true;
+}
+
+// Several C library functions omit their atomics while a process has only one thread; locks are for more.
+void keep_second_thread() {
+    static sem_t never;
+    sem_init(&never, 0, 0);
+    std::thread([] {
+        while (true)
+            sem_wait(&never);
+    }).detach();
+}
+} // namespace
+
+int main(int argc, char **argv) {
+    benchmark::Initialize(&argc, argv);
+    options parsed;
+    if (!parse_all(argc, argv, parsed))
+        return 2;
+    keep_second_thread();
+    plc_bench::calibrate_delay();
+    plc_bench::set_run_duration(parsed.duration_ms * 1000000);
+    plc_bench::register_uncontended();
+    plc_bench::register_contended(parsed.full);
+    plc_bench::register_rwlock(parsed.full);
+    plc_bench::register_ping_pong();
+    plc_bench::register_queue(parsed.full);
+    benchmark::AddCustomContext("delay_turns_per_us", std::to_string(plc_bench::delay_turns_per_ns() * 1000));
+    benchmark::AddCustomContext("duration_ms", std::to_string(parsed.duration_ms));
+    benchmark::AddCustomContext("seed", std::to_string(parsed.rounds.seed));
+
+    if (parsed.rounds.rounds == 0) {
+        benchmark::RunSpecifiedBenchmarks();
+    } else if (!plc_bench::run_rounds(parsed.rounds, benchmark::GetBenchmarkFilter())) {
+        std::fprintf(stderr, "plc_bench: no benchmark matches\n");
+        return 2;
+    }
+    benchmark::Shutdown();
+    return plc_bench::failed_runs() == 0 ? 0 : 1;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The peer that all of this is about.
+#include "peers/peer.h"
+
+#include <plc/mutex.h>
+#include <plc/parking_lot.h>
+#if __has_include(<plc/condvar.h>)
+#include <plc/condvar.h>
+#define PLC_BENCH_HAS_CONDVAR 1
+#endif
+#if __has_include(<plc/rwlock.h>)
+#include <plc/rwlock.h>
+#define PLC_BENCH_HAS_RWLOCK 1
+#endif
+
+namespace plc_bench {
+namespace {
+class mutex {
+  public:
+    void lock() {
+        plc_mutex_lock(&mutex_);
+    }
+    bool try_lock() {
+        return plc_mutex_try_lock(&mutex_);
+    }
+    void unlock() {
+        plc_mutex_unlock(&mutex_);
+    }
+    plc_mutex_t *native() {
+        return &mutex_;
+    }
+
+  private:
+    plc_mutex_t mutex_ = PLC_MUTEX_INIT;
+};
+
+// The smallest parker that a user of the lot would write: a flag, and the lot's queue under its address.
+class parker {
+  public:
+    void park() {
+        static constexpr plc_park_ops ops{is_unset, nullptr, nullptr, nullptr, nullptr, 0};
+        while (__atomic_exchange_n(&token_, 0u, __ATOMIC_ACQUIRE) == 0)
+            plc_park(&token_, &ops, &token_, 0, PLC_NO_DEADLINE);
+    }
+    void unpark() {
+        __atomic_store_n(&token_, 1u, __ATOMIC_RELEASE);
+        plc_unpark_one(&token_, nullptr, nullptr);
+    }
+
+  private:
+    static bool is_unset(void *token) {
+        return __atomic_load_n(static_cast<uint32_t *>(token), __ATOMIC_RELAXED) == 0;
+    }
+    uint32_t token_ = 0;
+};
+
+#ifdef PLC_BENCH_HAS_CONDVAR
+class condvar {
+  public:
+    void wait(mutex &held) {
+        plc_condvar_wait(&condvar_, held.native());
+    }
+    void notify_one() {
+        plc_condvar_notify_one(&condvar_);
+    }
+    void notify_all() {
+        plc_condvar_notify_all(&condvar_);
+    }
+
+  private:
+    plc_condvar_t condvar_ = PLC_CONDVAR_INIT;
+};
+#endif
+
+#ifdef PLC_BENCH_HAS_RWLOCK
+class rwlock {
+  public:
+    void lock() {
+        plc_rwlock_write_lock(&rwlock_);
+    }
+    void unlock() {
+        plc_rwlock_write_unlock(&rwlock_);
+    }
+    void lock_shared() {
+        plc_rwlock_read_lock(&rwlock_);
+    }
+    void unlock_shared() {
+        plc_rwlock_read_unlock(&rwlock_);
+    }
+
+  private:
+    plc_rwlock_t rwlock_ = PLC_RWLOCK_INIT;
+};
+#endif
+
+const bool registered = [] {
+    peer_table peer("libplc");
+    peer.with_mutex<mutex>().with_parker<parker>();
+#ifdef PLC_BENCH_HAS_CONDVAR
+    peer.with_condvar<mutex, condvar>();
+#endif
+#ifdef PLC_BENCH_HAS_RWLOCK
+    peer.with_rwlock<rwlock>();
+#endif
+    return add_peer(peer);
+}();
+} // namespace
+} // namespace plc_bench

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Makes a table of kernels out of a peer's types, and keeps the list of all tables.
+#ifndef PLC_BENCH_PEER_H
+#define PLC_BENCH_PEER_H
+
+#include "harness/abi.h"
+#include "kernels/contended.h"
+#include "kernels/ping_pong.h"
+#include "kernels/queue.h"
+#include "kernels/rwlock.h"
+#include "kernels/uncontended.h"
+
+#include <vector>
+
+// A peer is one file in peers/ that wraps its locks in these types, with everything inline:
+//   mutex:   lock(), try_lock(), unlock()
+//   rwlock:  lock(), unlock(), lock_shared(), unlock_shared()
+//   condvar: wait(mutex &), notify_one(), notify_all()
+//   parker:  park(), unpark(); a token: an unpark before the park lets it through
+// and registers those that it has:
+//   const bool registered = add_peer(peer_table("name").with_mutex<mutex>().with_condvar<mutex, condvar>());
+namespace plc_bench {
+class peer_table {
+  public:
+    explicit peer_table(const char *name) {
+        table_.name = name;
+    }
+
+    template <class Mutex>
+    peer_table &with_mutex() {
+        table_.lock_unlock = lock_unlock<Mutex>;
+        table_.try_lock_unlock = try_lock_unlock<Mutex>;
+        table_.try_lock_held = try_lock_held<Mutex>;
+        table_.mutex = {create<guarded<Mutex>>, contended<Mutex>, destroy<guarded<Mutex>>};
+        return *this;
+    }
+
+    template <class RwLock>
+    peer_table &with_rwlock() {
+        table_.read_unlock = read_unlock<RwLock>;
+        table_.write_unlock = write_unlock<RwLock>;
+        table_.rwlock = {create<guarded_pair<RwLock>>, rwlock_mix<RwLock>, destroy<guarded_pair<RwLock>>};
+        return *this;
+    }
+
+    template <class Mutex, class Condvar>
+    peer_table &with_condvar() {
+        using table = condvar_table<Mutex, Condvar>;
+        table_.condvar_ping_pong = {create<table>, condvar_ping_pong<Mutex, Condvar>, destroy<table>};
+        table_.queue = {create_queue<Mutex, Condvar>, queue_work<Mutex, Condvar>, destroy_queue<Mutex, Condvar>};
+        return *this;
+    }
+
+    template <class Parker>
+    peer_table &with_parker() {
+        using table = park_table<Parker>;
+        table_.park_ping_pong = {create<table>, park_ping_pong<Parker>, destroy<table>};
+        return *this;
+    }
+
+    operator const plc_bench_peer &() const {
+        return table_;
+    }
+
+  private:
+    plc_bench_peer table_{};
+};
+
+// All peers of this build.
+inline std::vector<plc_bench_peer> &all_peers() {
+    static std::vector<plc_bench_peer> peers;
+    return peers;
+}
+
+inline bool add_peer(const plc_bench_peer &peer) {
+    all_peers().push_back(peer);
+    return true;
+}
+} // namespace plc_bench
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mirror of harness/abi.h.
+use std::os::raw::{c_char, c_void};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+#[repr(C)]
+pub struct Worker {
+    pub index: u64,
+    pub operations: u64,
+    pub reads: u64,
+    pub random: u64,
+    pub waits: *mut c_void,
+}
+
+#[repr(C)]
+pub struct Job {
+    pub object: *mut c_void,
+    pub workers: u64,
+    pub section: u64,
+    pub outside: u64,
+    pub writes: u64,
+    pub producers: u64,
+    pub capacity: u64,
+    pub notify_under: u64,
+    pub timed: u64,
+    padding: [u8; 56],
+    pub stop: AtomicU32,
+    padding_end: [u8; 124],
+}
+
+pub type Loop = unsafe extern "C" fn(u64);
+
+#[repr(C)]
+pub struct Kernel {
+    pub create: unsafe extern "C" fn(*const Job) -> *mut c_void,
+    pub work: unsafe extern "C" fn(*const Job, *mut Worker),
+    pub destroy: unsafe extern "C" fn(*mut c_void) -> u64,
+}
+
+#[repr(C)]
+pub struct PeerTable {
+    pub name: *const c_char,
+    pub lock_unlock: Loop,
+    pub try_lock_unlock: Loop,
+    pub try_lock_held: Loop,
+    pub read_unlock: Loop,
+    pub write_unlock: Loop,
+    pub mutex: Kernel,
+    pub rwlock: Kernel,
+    pub condvar_ping_pong: Kernel,
+    pub park_ping_pong: Kernel,
+    pub queue: Kernel,
+}
+
+// The name is a literal, the rest are functions.
+unsafe impl Sync for PeerTable {}
+
+extern "C" {
+    fn plc_bench_delay(turns: u64);
+    fn plc_bench_now_ns() -> u64;
+    fn plc_bench_record_wait(worker: *mut Worker, ns: u64);
+}
+
+impl Job {
+    #[inline(always)]
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) != 0
+    }
+}
+
+impl Worker {
+    /// xorshift, as in kernels/object.h.
+    #[inline(always)]
+    pub fn next_random(&mut self) -> u64 {
+        let mut x = self.random;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random = x;
+        x
+    }
+}
+
+#[inline(always)]
+pub fn delay(turns: u64) {
+    if turns != 0 {
+        unsafe { plc_bench_delay(turns) }
+    }
+}
+
+/// The start of a wait, or nothing in an untimed run.
+#[inline(always)]
+pub fn wait_begins<const TIMED: bool>() -> u64 {
+    if TIMED {
+        unsafe { plc_bench_now_ns() }
+    } else {
+        0
+    }
+}
+
+#[inline(always)]
+pub fn wait_ends<const TIMED: bool>(worker: &mut Worker, begin: u64) {
+    if TIMED {
+        unsafe { plc_bench_record_wait(worker, plc_bench_now_ns() - begin) }
+    }
+}

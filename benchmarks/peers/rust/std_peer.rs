@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Rust's standard library.
+use crate::abi::PeerTable;
+use crate::kernels::*;
+use crate::peer;
+use std::cell::UnsafeCell;
+use std::os::raw::c_char;
+use std::sync;
+use std::thread::{self, Thread};
+
+type Mutex = sync::Mutex<()>;
+type RwLock = sync::RwLock<()>;
+type Condvar = sync::Condvar;
+
+impl peer::Mutex for Mutex {
+    fn new() -> Self {
+        sync::Mutex::new(())
+    }
+    #[inline(always)]
+    fn locked<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _guard = self.lock().unwrap();
+        section()
+    }
+    #[inline(always)]
+    fn try_locked(&self) -> bool {
+        self.try_lock().is_ok()
+    }
+}
+
+impl peer::RwLock for RwLock {
+    fn new() -> Self {
+        sync::RwLock::new(())
+    }
+    #[inline(always)]
+    fn read<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _guard = sync::RwLock::read(self).unwrap();
+        section()
+    }
+    #[inline(always)]
+    fn write<R>(&self, section: impl FnOnce() -> R) -> R {
+        let _guard = sync::RwLock::write(self).unwrap();
+        section()
+    }
+}
+
+impl peer::Condvar for Condvar {
+    type Mutex = Mutex;
+    fn new() -> Self {
+        sync::Condvar::new()
+    }
+    #[inline(always)]
+    fn locked_when<R>(&self, mutex: &Mutex, mut blocked: impl FnMut() -> bool, section: impl FnOnce() -> R) -> R {
+        let mut guard = mutex.lock().unwrap();
+        while blocked() {
+            guard = self.wait(guard).unwrap();
+        }
+        section()
+    }
+    #[inline(always)]
+    fn notify_one(&self) {
+        sync::Condvar::notify_one(self);
+    }
+    #[inline(always)]
+    fn notify_all(&self) {
+        sync::Condvar::notify_all(self);
+    }
+}
+
+/// A thread's own token. The kernel lets both threads adopt before either unparks, and orders that.
+struct ThreadParker(UnsafeCell<Option<Thread>>);
+unsafe impl Sync for ThreadParker {}
+
+impl peer::Parker for ThreadParker {
+    fn new() -> Self {
+        ThreadParker(UnsafeCell::new(None))
+    }
+    fn adopt(&self) {
+        unsafe { *self.0.get() = Some(thread::current()) }
+    }
+    #[inline(always)]
+    fn park(&self) {
+        // Allowed to return early, but on Linux it returns only for a token; the guarded counter would tell.
+        thread::park();
+    }
+    #[inline(always)]
+    fn unpark(&self) {
+        unsafe { (*self.0.get()).as_ref().unwrap_unchecked().unpark() }
+    }
+}
+
+#[no_mangle]
+pub static plc_bench_rust_std: PeerTable = PeerTable {
+    name: b"rust_std\0".as_ptr() as *const c_char,
+    lock_unlock: lock_unlock::<Mutex>,
+    try_lock_unlock: try_lock_unlock::<Mutex>,
+    try_lock_held: try_lock_held::<Mutex>,
+    read_unlock: read_unlock::<RwLock>,
+    write_unlock: write_unlock::<RwLock>,
+    mutex: mutex_kernel::<Mutex>(),
+    rwlock: rwlock_kernel::<RwLock>(),
+    condvar_ping_pong: condvar_kernel::<Condvar>(),
+    park_ping_pong: park_kernel::<ThreadParker>(),
+    queue: queue_kernel::<Condvar>(),
+};

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// One function per workload: each registers its cells.
+#ifndef PLC_BENCH_WORKLOADS_H
+#define PLC_BENCH_WORKLOADS_H
+
+namespace plc_bench {
+// `full` adds the cells that the quick matrix leaves out.
+void register_uncontended();
+void register_contended(bool full);
+void register_rwlock(bool full);
+void register_ping_pong();
+void register_queue(bool full);
+} // namespace plc_bench
+#endif
