@@ -3,6 +3,7 @@
 #include "harness/crew.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <ctime>
 #include <memory>
 #include <pthread.h>
@@ -12,6 +13,9 @@
 
 namespace plc_bench {
 namespace {
+// peers/rust/abi.rs asserts the same.
+static_assert(sizeof(plc_bench_job) == 256 && offsetof(plc_bench_job, stop) == 128 && sizeof(plc_bench_worker) == 40);
+
 uint64_t run_duration_ns = 100000000;
 
 struct alignas(128) member {

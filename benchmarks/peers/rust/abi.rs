@@ -28,6 +28,9 @@ pub struct Job {
     padding_end: [u8; 124],
 }
 
+// harness/crew.cc asserts the same.
+const _: () = assert!(std::mem::size_of::<Job>() == 256 && std::mem::size_of::<Worker>() == 40);
+
 pub type Loop = unsafe extern "C" fn(u64);
 
 #[repr(C)]
