@@ -46,6 +46,7 @@
 #define PLC_TRY_ACQUIRE(...) PLC_THREAD_SAFETY(try_acquire_capability(__VA_ARGS__))
 #define PLC_TRY_ACQUIRE_SHARED(...) PLC_THREAD_SAFETY(try_acquire_shared_capability(__VA_ARGS__))
 #define PLC_REQUIRES(...) PLC_THREAD_SAFETY(requires_capability(__VA_ARGS__))
+#define PLC_REQUIRES_SHARED(...) PLC_THREAD_SAFETY(requires_shared_capability(__VA_ARGS__))
 #define PLC_NO_THREAD_SAFETY_ANALYSIS PLC_THREAD_SAFETY(no_thread_safety_analysis)
 
 #endif
