@@ -8,3 +8,4 @@
 #include <plc/deadline.h>
 #include <plc/mutex.h>
 #include <plc/once.h>
+#include <plc/rwlock.h>
