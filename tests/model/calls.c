@@ -8,6 +8,10 @@ int mc_self(void) {
     return mc.current;
 }
 
+int mc_thread_count(void) {
+    return mc.scenario->threads;
+}
+
 int mc_choose(int n) {
     if (mc.mode != MODE_MODEL || n < 2)
         return 0;
@@ -46,8 +50,12 @@ void mc_unlock(const void *lock) {
 }
 
 void mc_lifetime_end(const void *object, size_t size) {
+    mc_lifetime_end_at(object, size, SITE);
+}
+
+void mc_lifetime_end_at(const void *object, size_t size, const void *site) {
     if (mc.mode == MODE_MODEL)
-        race_lifetime_end((uintptr_t)object, size, SITE);
+        race_lifetime_end((uintptr_t)object, size, site);
 }
 
 enum mc_wait_result mc_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline, const void *site) {
@@ -66,8 +74,9 @@ void mc_futex_wake(const uint32_t *word, int count, const void *site) {
     operation_run();
 }
 
+/* While the clock cannot jump, reading it is no step: it would only multiply the schedules. */
 int64_t mc_now(const void *site) {
-    if (mc.mode != MODE_MODEL)
+    if (mc.mode != MODE_MODEL || mc.options.clock_jumps == 0)
         return mc.now;
     operation_begin(OP_CLOCK, NULL, 0, RELAXED, site);
     return (int64_t)operation_run();

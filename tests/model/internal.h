@@ -99,7 +99,8 @@ struct store {
 struct location {
     uintptr_t address;
     uint8_t size, count, newest;
-    bool reload; /* plain code wrote the object since: its history begins anew with what is in memory */
+    bool contended; /* contention.c */
+    bool reload;    /* plain code wrote the object since: its history begins anew with what is in memory */
     uint32_t last_stamp;
     struct store stores[MAX_STORES];
 };
@@ -133,7 +134,7 @@ struct ideal_lock {
 
 struct options {
     bool naive, verbose, list, list_sites, mutate;
-    int preemptions, spurious, weak_failures, clock_jumps, stop_at;
+    int preemptions, stale, spurious, weak_failures, clock_jumps, stop_at;
     uint64_t max_executions;
     double seconds;
     const char *only, *replay, *stats, *killed, *sites_under;
@@ -165,7 +166,7 @@ struct checker {
     int lock_count;
     int64_t now;
     uint64_t changes; /* steps that a waiting loop might notice */
-    int spurious_used, weak_failures_used, clock_jumps_used;
+    int stale_used, spurious_used, weak_failures_used, clock_jumps_used;
 
     struct node nodes[MAX_STEPS + 1];
     int node_count, position; /* of the tree's current path; how much of it this execution has followed */
@@ -183,6 +184,7 @@ struct checker {
     struct options options;
     struct statistics statistics;
     bool tracing, exploring;
+    bool restart; /* the search has to begin again: contention.c */
 };
 extern struct checker mc;
 
@@ -240,6 +242,7 @@ struct choices choices_without(struct choices a, struct choices b);
 bool choices_any(struct choices a);
 void schedule_begin(void);
 void schedule_from_fiber(void **save);
+void schedule_step_at_once(struct choice choice);
 bool schedule_backtrack(void);
 void schedule_print(void);
 bool schedule_parse(const char *text);
@@ -250,6 +253,13 @@ void explore_once(void);
 _Noreturn void execution_failed(enum mc_failure failure, const void *site, const void *other, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 _Noreturn void execution_leave(void);
+
+/* contention.c */
+void contention_reset(void);
+bool contention_known(uintptr_t address);
+_Noreturn void contention_found(uintptr_t address);
+void contention_print(void);
+const char *contention_parse(const char *text);
 
 /* crash.c */
 void crash_init(void);

@@ -6,29 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: %s [options]\n"
-                            "  --list               name the scenarios\n"
-                            "  --only NAME          run this one\n"
-                            "  --preemptions N      explore with at most N preemptions; 0: all\n"
-                            "  --spurious N         at most N futex waits that return for no reason\n"
-                            "  --weak-failures N    at most N weak compare-exchanges that fail for no reason\n"
-                            "  --clock-jumps N      at most N clock readings that find it far ahead\n"
-                            "  --max-executions N   stop after N executions\n"
-                            "  --seconds S          stop after S seconds\n"
-                            "  --naive              search without reduction\n"
-                            "  --replay SCHEDULE    run this schedule only, and print its trace\n"
-                            "  --stop-at STEP       trap before this step, for a debugger (with --replay)\n"
-                            "  --mutants            name the mutants\n"
-                            "  --mutate             explore every mutant; the exit status is 0 even if some survive\n"
-                            "  --under TEXT         only mutants whose file name contains TEXT\n"
-                            "  --killed FILE        skip the mutants in FILE, and add those that are killed\n"
-                            "  --stats FILE         append a line of statistics for each scenario\n";
+static const char usage[] =
+    "usage: %s [options]\n"
+    "  --list               name the scenarios\n"
+    "  --only NAME          run this one\n"
+    "  --preemptions N      explore with at most N preemptions; 0: all\n"
+    "  --stale N            with such a bound: at most N uses of a store that is not the newest\n"
+    "  --spurious N         at most N futex waits that return for no reason\n"
+    "  --weak-failures N    at most N weak compare-exchanges that fail for no reason\n"
+    "  --clock-jumps N      at most N clock readings that find it far ahead\n"
+    "  --max-executions N   stop after N executions\n"
+    "  --seconds S          stop after S seconds\n"
+    "  --naive              search without reduction\n"
+    "  --replay SCHEDULE    run this schedule only, and print its trace\n"
+    "  --stop-at STEP       trap before this step, for a debugger (with --replay)\n"
+    "  --mutants            name the mutants\n"
+    "  --mutate             explore every mutant; the exit status is 0 even if some survive\n"
+    "  --under TEXT         only mutants whose file name contains TEXT\n"
+    "  --killed FILE        skip the mutants in FILE, and add those that are killed\n"
+    "  --stats FILE         append a line of statistics for each scenario\n";
 
 /* Options that take an argument; the setters are told which. */
 static void set_number(const char *name, const char *value) {
     struct options *options = &mc.options;
     if (!strcmp(name, "--preemptions"))
         options->preemptions = atoi(value);
+    else if (!strcmp(name, "--stale"))
+        options->stale = atoi(value);
     else if (!strcmp(name, "--spurious"))
         options->spurious = atoi(value);
     else if (!strcmp(name, "--weak-failures"))
@@ -93,9 +97,12 @@ static void parse(int argc, char **argv) {
 static void apply_scenario(const struct mc_scenario *scenario, const struct options *line) {
     mc.scenario = scenario;
     mc.options = *line;
+    contention_reset();
     struct options *options = &mc.options;
     if (line->preemptions < 0)
         options->preemptions = scenario->preemptions;
+    if (line->stale < 0)
+        options->stale = scenario->stale;
     if (line->spurious < 0)
         options->spurious = scenario->spurious;
     if (line->weak_failures < 0)
@@ -108,7 +115,7 @@ static void apply_scenario(const struct mc_scenario *scenario, const struct opti
 
 static void extent(char *text, size_t size) {
     if (mc.options.preemptions)
-        snprintf(text, size, "%d preemptions", mc.options.preemptions);
+        snprintf(text, size, "%d preemptions, %d stale", mc.options.preemptions, mc.options.stale);
     else
         snprintf(text, size, mc.options.naive ? "exhaustive, naive" : "exhaustive");
     if (!mc.statistics.complete && mc.failure == MC_PASS)
@@ -193,7 +200,8 @@ static bool act_on(const struct mc_scenario *scenario, const struct options *lin
 }
 
 int mc_main(int argc, char **argv, const struct mc_scenario *scenarios, int count) {
-    mc.options.preemptions = mc.options.spurious = mc.options.weak_failures = mc.options.clock_jumps = -1;
+    mc.options.preemptions = mc.options.stale = mc.options.spurious = mc.options.weak_failures =
+        mc.options.clock_jumps = -1;
     mc.options.stop_at = -1;
     parse(argc, argv);
     struct options line = mc.options;

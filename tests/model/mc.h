@@ -37,7 +37,8 @@ struct mc_scenario {
     bool compare_naive;     /* search without reduction too, and demand the same outcomes */
 
     /* How far to search. Zero is the default everywhere. */
-    int preemptions;         /* at most this many preemptions; 0: no bound, exhaustive. A bound of 0 is no use here. */
+    int preemptions;         /* at most this many preemptions; 0: no bound, exhaustive */
+    int stale;               /* with a bound on preemptions: at most this many uses of a store that is not the newest */
     int spurious;            /* at most this many futex waits that return for no reason (EINTR is one) */
     int weak_failures;       /* at most this many weak compare-exchanges that fail for no reason (gcc only) */
     int clock_jumps;         /* at most this many readings of the clock that find it far ahead */
@@ -66,6 +67,9 @@ void mc_outcome(const int *digits, int count);
 /* The calling thread's number; 0 in setup and finish. */
 int mc_self(void);
 
+/* How many threads the scenario has. */
+int mc_thread_count(void);
+
 /* One of 0 .. n-1; the search tries all of them. */
 int mc_choose(int n);
 
@@ -93,6 +97,8 @@ void mc_futex_wake(const uint32_t *word, int count, const void *site);
 
 /* Virtual nanoseconds; they pass only when a wait times out, or in a clock jump. */
 int64_t mc_now(const void *site);
+
+void mc_lifetime_end_at(const void *object, size_t size, const void *site);
 
 /* Zeroed memory that lasts until the end of the execution. */
 void *mc_pages(size_t size);

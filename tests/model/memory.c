@@ -77,6 +77,7 @@ uint8_t memory_location(uintptr_t address, uint8_t size) {
     location->size = size;
     location->last_stamp = 0;
     location->reload = true;
+    location->contended = contention_known(address);
     for (uint8_t i = 0; i < size; i++)
         *race_location_slot(address + i) = (uint8_t)(number + 1);
     return number;
@@ -175,7 +176,7 @@ static void add_store(struct thread *thread, const struct operation *op, int pre
         execution_failed(MC_MODEL_LIMIT, op->site, NULL, "more than %d stores to one object", MAX_STORES);
     int number = location->count;
     struct store *store = &location->stores[number];
-    if (value != location->stores[location->newest].value)
+    if (location->contended && value != location->stores[location->newest].value)
         note_change(thread);
     store->stamp = stamp_after(location, predecessor);
     location->count++;

@@ -26,10 +26,27 @@ struct operation *operation_begin(enum kind kind, const volatile void *address, 
     return op;
 }
 
+/* Operations on an object that nobody contends for are not steps of the search. */
+static bool is_private(const struct operation *op) {
+    return is_memory(op->kind) && !mc.locations[op->location].contended && op->order != SEQ_CST &&
+           op->failure_order != SEQ_CST;
+}
+
+static void run_at_once(const struct thread *self) {
+    const struct location *location = &mc.locations[self->op.location];
+    struct choices found = memory_choices(self, &self->op);
+    if (found.odd || found.normal == 0 || (found.normal & (found.normal - 1)))
+        contention_found(location->address);
+    schedule_step_at_once((struct choice){(uint8_t)__builtin_ctzll(found.normal), false});
+}
+
 /* Lets the search decide who moves; returns when this thread's operation has been executed. */
 uint64_t operation_run(void) {
     struct thread *self = &mc.thread[mc.current];
-    schedule_from_fiber(&self->stack_pointer);
+    if (is_private(&self->op))
+        run_at_once(self);
+    else
+        schedule_from_fiber(&self->stack_pointer);
     return self->op.result;
 }
 

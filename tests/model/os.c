@@ -15,7 +15,7 @@ void os_reset(void) {
     mc.lock_count = 0;
     mc.now = FIRST_INSTANT;
     mc.changes = 0;
-    mc.spurious_used = mc.weak_failures_used = mc.clock_jumps_used = 0;
+    mc.stale_used = mc.spurious_used = mc.weak_failures_used = mc.clock_jumps_used = 0;
     if (pages_used)
         memset(pages, 0, pages_used);
     pages_used = 0;

@@ -75,6 +75,13 @@ static const char *kind_name(int kind) {
     return names[kind];
 }
 
+/* Two unordered atomic accesses are no race, but contention. */
+static void note_contention(const struct cell *cell, uintptr_t address) {
+    const struct location *location = &mc.locations[cell->locations[address % 8] - 1];
+    if (!location->contended)
+        contention_found(location->address);
+}
+
 /* A touch by someone who knows that the lifetime ended is wrong as well, unless it is a plain write or an atomic store,
    which may begin a new lifetime. */
 static void check(const struct cell *cell, uint8_t bytes, int kind, bool reads, uintptr_t address, const void *site) {
@@ -89,20 +96,22 @@ static void check(const struct cell *cell, uint8_t bytes, int kind, bool reads, 
         if (past->kind == LIFETIME_END)
             execution_failed(MC_USE_AFTER_FREE, site, past->site, "T%d: %s of %#lx, whose lifetime T%d ended",
                              mc.current, kind_name(kind), (unsigned long)address, past->thread);
-        if ((is_read(past->kind) && is_read(kind)) || (is_atomic(past->kind) && is_atomic(kind)))
+        if (is_read(past->kind) && is_read(kind))
             continue;
+        if (is_atomic(past->kind) && is_atomic(kind)) {
+            note_contention(cell, address);
+            continue;
+        }
         execution_failed(kind == LIFETIME_END ? MC_USE_AFTER_FREE : MC_RACE, site, past->site,
                          "T%d: %s of %#lx, not ordered after the %s by T%d", mc.current, kind_name(kind),
                          (unsigned long)address, kind_name(past->kind), past->thread);
     }
 }
 
-/* Later checks need not see an access that is covered by the new one: by any plain write to the same bytes (whoever
+/* Later checks need not see an access, in the bytes of the new one that covers it: any plain write does (whoever
    races with the old access races with the write, or is ordered after both), or by the same thread's access of the
    same or a stronger kind. */
 static bool covers(const struct access *newer, const struct access *older) {
-    if (older->bytes & ~newer->bytes)
-        return false;
     if (newer->kind == WRITE || newer->kind == LIFETIME_END)
         return true;
     if (older->kind == LIFETIME_END)
@@ -116,11 +125,11 @@ static void record(struct cell *cell, uint8_t bytes, int kind, const void *site)
                             bytes};
     int kept = 0;
     for (int i = 0; i < cell->count; i++) {
-        if (!covers(&access, &cell->accesses[i])) {
-            if (kept != i)
-                cell->accesses[kept] = cell->accesses[i];
-            kept++;
-        }
+        struct access past = cell->accesses[i];
+        if (covers(&access, &past))
+            past.bytes &= (uint8_t)~bytes;
+        if (past.bytes)
+            cell->accesses[kept++] = past;
     }
     if (kept == MAX_ACCESSES)
         execution_failed(MC_MODEL_LIMIT, site, NULL, "too many different accesses to one word");

@@ -62,6 +62,22 @@ static bool over_preemption_bound(int thread) {
            choices_any(operation_choices(mc.last));
 }
 
+/* A bounded search also bounds how often an old store is used. The newest one can always be. */
+static struct choices within_stale_bound(int thread, struct choices found) {
+    const struct operation *op = &mc.thread[thread].op;
+    bool by_store = op->kind == OP_LOAD || operation_writes(op);
+    if (by_store && mc.options.preemptions > 0 && mc.stale_used >= mc.options.stale)
+        found.normal &= UINT64_C(1) << mc.locations[op->location].newest;
+    return found;
+}
+
+static void count_stale(int thread, struct choice choice) {
+    const struct operation *op = &mc.thread[thread].op;
+    bool by_store = op->kind == OP_LOAD || operation_writes(op);
+    if (by_store && choice.index != memory_refreshed(op->location)->newest)
+        mc.stale_used++;
+}
+
 static void fail_blocked(void) {
     char who[256];
     int length = 0;
@@ -95,6 +111,8 @@ static bool make_node(void) {
             continue;
         if (reduced())
             found = choices_without(found, mc.sleeping[thread]);
+        else
+            found = within_stale_bound(thread, found);
         if (choices_any(found))
             node->alternatives[node->count++] = (struct alternative){(uint8_t)thread, found};
     }
@@ -180,11 +198,21 @@ static void check_replayed(int thread, struct choice choice) {
         execution_failed(MC_MODEL_LIMIT, NULL, NULL, "the schedule does not fit this program at step %d", mc.step);
 }
 
-/* Makes the next step of the execution; returns who is to go on, or -1 at the end. */
-static int next_step(void) {
+static void count_step(void) {
     if (mc.step >= MAX_STEPS)
         execution_failed(MC_STEP_BOUND, mc.thread[mc.current].op.site, NULL, "more than %d steps", MAX_STEPS);
     mc.step++;
+}
+
+/* For an operation that is no step of the search: the running thread goes on with it. */
+void schedule_step_at_once(struct choice choice) {
+    count_step();
+    move(mc.current, choice);
+}
+
+/* Makes the next step of the execution; returns who is to go on, or -1 at the end. */
+static int next_step(void) {
+    count_step();
     int thread = untouching_thread();
     if (thread >= 0) {
         move(thread, (struct choice){0, false});
@@ -202,6 +230,7 @@ static int next_step(void) {
     if (reduced() && mc.position == mc.node_count - 1)
         update_sleeping(node);
     count_preemption(thread);
+    count_stale(thread, node->choice);
     mc.last = thread;
     mc.position++;
     move(thread, node->choice);
@@ -252,12 +281,13 @@ void schedule_print(void) {
         if (node->choice.odd)
             putchar('\'');
     }
+    contention_print();
     putchar('\n');
 }
 
 bool schedule_parse(const char *text) {
     mc.node_count = 0;
-    while (*text) {
+    while (*text && *text != '@') {
         if (*text < 'a' || *text >= 'a' + MC_MAX_THREADS || mc.node_count == MAX_STEPS)
             return false;
         struct node *node = &mc.nodes[mc.node_count++];
@@ -272,5 +302,6 @@ bool schedule_parse(const char *text) {
         node->choice.odd = *text == '\'';
         text += node->choice.odd;
     }
-    return true;
+    contention_reset();
+    return *contention_parse(text) == 0;
 }

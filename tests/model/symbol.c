@@ -20,8 +20,6 @@ static void shorten(const char *line, struct place *place) {
     for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
         for (const char *found = strstr(line, roots[i]); found; found = strstr(found + 1, roots[i]))
             from = found + 1 > from ? found + 1 : from;
-        if (from != line)
-            break;
     }
     int length = (int)strcspn(from, " \n");
     snprintf(place->text, sizeof place->text, "%.*s", length, from);

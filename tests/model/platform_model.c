@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The operating system as libplc sees it (platform/platform.h), played by the model checker. */
+#include "platform/platform.h"
+
+#include "mc.h"
+#include "parking_lot/thread.h"
+
+/* Not instrumented, and without state of its own but for the threads' data, which stands in for thread-local storage:
+   all fibers share one kernel thread. */
+
+#define SITE __builtin_return_address(0)
+
+static struct plc_thread threads[MC_MAX_THREADS];
+
+struct plc_thread *plc_thread_self(void) {
+    return &threads[mc_self()];
+}
+
+int64_t plc_os_now_ns(enum plc_clock clock) {
+    (void)clock;
+    return mc_now(SITE);
+}
+
+bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadline) {
+    return mc_futex_wait(word, expected, deadline.ns, SITE) != MC_TIMED_OUT;
+}
+
+void plc_os_futex_wake(uint32_t *word, int count) {
+    mc_futex_wake(word, count, SITE);
+}
+
+void plc_os_yield(void) {
+    mc_yield();
+}
+
+unsigned plc_os_processor_count(void) {
+    return 2;
+}
+
+uint32_t plc_os_processor(void) {
+    return PLC_OS_UNKNOWN_PROCESSOR;
+}
+
+void *plc_os_pages_alloc(size_t size) {
+    return mc_pages(size);
+}
+
+void plc_os_pages_free(void *pages, size_t size) {
+    mc_lifetime_end_at(pages, size, SITE);
+}
+
+bool plc_os_wipe_on_fork(void *pages, size_t size) {
+    (void)pages;
+    (void)size;
+    return true;
+}
+
+void plc_os_at_fork_child(void (*handler)(void)) {
+    (void)handler;
+}
+
+uint64_t plc_os_thread_id(void) {
+    return (uint64_t)mc_self() + 1;
+}
+
+void plc_os_fatal(const char *type, const void *address, const char *mistake) {
+    (void)type;
+    (void)address;
+    mc_fail(MC_ASSERTION, mistake, "plc_os_fatal", 0);
+    __builtin_unreachable();
+}
+
+void plc_lifetime_end_(const void *object, size_t size) {
+    mc_lifetime_end_at(object, size, SITE);
+}

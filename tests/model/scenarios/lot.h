@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the scenarios of the parking lot share. */
+#ifndef PLC_MODEL_LOT_H
+#define PLC_MODEL_LOT_H
+
+#include <plc/detail/atomic.h>
+#include <plc/parking_lot.h>
+
+#include "mc.h"
+#include "parking_lot/bucket_table.h"
+#include "parking_lot/table_state.h"
+
+/* The table's first use is not what these scenarios are about: it is over before they start. */
+static inline void lot_setup(void) {
+    plc_bucket_table_prepare();
+}
+
+/* Nobody is queued in any bucket of the current table. */
+static inline void lot_must_be_empty(void) {
+    const struct plc_bucket_table *table = plc_current_table();
+    for (size_t i = 0; i < plc_bucket_table_size(); i++) {
+        MC_ASSERT(!table->buckets[i].head && !table->buckets[i].tail);
+        MC_ASSERT(table->buckets[i].waiters == 0);
+        MC_ASSERT(table->buckets[i].lock.word == 0);
+    }
+}
+
+static inline plc_deadline_t soon(void) {
+    return plc_deadline_after_ns(10);
+}
+
+static const struct plc_park_ops no_ops;
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The mutex excludes and publishes, loses no waiter, hands over, times out, and may be freed by its next owner. */
+#include <plc/mutex.h>
+
+#include "lot.h"
+
+static plc_mutex_t mutex;
+static int counter, successes;
+
+static void count_once(int self) {
+    (void)self;
+    plc_mutex_lock(&mutex);
+    counter++;
+    plc_mutex_unlock(&mutex);
+}
+
+static void count_twice(int self) {
+    count_once(self);
+    count_once(self);
+}
+
+static void free_again(void) {
+    MC_ASSERT(mutex.state == 0);
+    lot_must_be_empty();
+}
+
+static void two(void) {
+    MC_ASSERT(counter == 2);
+    free_again();
+}
+
+static void three(void) {
+    MC_ASSERT(counter == 3);
+    free_again();
+}
+
+static void four(void) {
+    MC_ASSERT(counter == 4);
+    free_again();
+}
+
+/* T0 only tries, and never waits; the others lock. */
+static void one_tries(int self) {
+    if (self) {
+        count_once(self);
+    } else if (plc_mutex_try_lock(&mutex)) {
+        counter++;
+        successes++;
+        plc_mutex_unlock(&mutex);
+    }
+}
+
+static void others_and_tries(void) {
+    MC_ASSERT(counter == mc_thread_count() - 1 + successes);
+    free_again();
+}
+
+static void hand_over(int self) {
+    plc_mutex_lock(&mutex);
+    counter++;
+    if (self == 0)
+        plc_mutex_unlock_fair(&mutex);
+    else
+        plc_mutex_unlock(&mutex);
+}
+
+static void bump(int self) {
+    plc_mutex_lock(&mutex);
+    counter++;
+    if (self == 0)
+        plc_mutex_bump(&mutex);
+    plc_mutex_unlock(&mutex);
+}
+
+/* T0 waits a while only. If it had the lock it counted; nobody else is left behind in either case. */
+static void one_gives_up(int self) {
+    if (self) {
+        count_once(self);
+    } else if (plc_mutex_lock_until(&mutex, soon())) {
+        counter++;
+        successes++;
+        plc_mutex_unlock(&mutex);
+    }
+}
+
+static void two_give_up(int self) {
+    if (self == 2) {
+        count_once(self);
+    } else if (plc_mutex_lock_until(&mutex, soon())) {
+        counter++;
+        successes++;
+        plc_mutex_unlock(&mutex);
+    }
+}
+
+static void one_and_successes(void) {
+    MC_ASSERT(counter == 1 + successes);
+    free_again();
+}
+
+/* ---- Freed by its next owner */
+
+static int users;
+static bool gone;
+
+/* Everybody has a right to the mutex until it has unlocked it; the last to lock frees it. */
+static void last_one_frees(int self) {
+    (void)self;
+    plc_mutex_lock(&mutex);
+    bool last = ++users == mc_thread_count();
+    plc_mutex_unlock(&mutex);
+    if (last) {
+        gone = true;
+        mc_lifetime_end(&mutex, sizeof mutex);
+    }
+}
+
+static void was_freed(void) {
+    MC_ASSERT(gone);
+    lot_must_be_empty();
+}
+
+#ifdef IDEAL
+#define BOUND(n) .preemptions = 0
+#else
+#define BOUND(n) .preemptions = (n), .stale = 1
+#endif
+#define TWO .threads = 2, .setup = lot_setup
+#define THREE .threads = 3, .setup = lot_setup
+MC_SCENARIOS(
+    {.name = "mutex: two threads" ON, TWO, .thread = count_once, .finish = two},
+    {.name = "mutex: two threads, weak and spurious failures, clock jumps" ON,
+     TWO,
+     .thread = count_once,
+     .finish = two,
+     .weak_failures = 1,
+     .spurious = 1,
+     .clock_jumps = 1},
+    {.name = "mutex: two threads, twice each" ON, TWO, .thread = count_twice, .finish = four, BOUND(4)},
+    {.name = "mutex: three threads" ON, THREE, .thread = count_once, .finish = three, BOUND(3)},
+    {.name = "mutex: three threads, a clock jump" ON,
+     THREE,
+     .thread = count_once,
+     .finish = three,
+     .preemptions = 3,
+     .stale = 1,
+     .clock_jumps = 1},
+    {.name = "mutex: four threads" ON,
+     .threads = 4,
+     .setup = lot_setup,
+     .thread = count_once,
+     .finish = four,
+     .preemptions = 2,
+     .stale = 1},
+    {.name = "mutex: a try among three" ON, THREE, .thread = one_tries, .finish = others_and_tries, BOUND(3)},
+    {.name = "mutex: fair hand-over" ON, THREE, .thread = hand_over, .finish = three, BOUND(3)},
+    {.name = "mutex: bump" ON, THREE, .thread = bump, .finish = three, BOUND(2)},
+    {.name = "mutex: one of two gives up" ON, TWO, .thread = one_gives_up, .finish = others_and_tries, BOUND(5)},
+    {.name = "mutex: one of three gives up" ON, THREE, .thread = one_gives_up, .finish = others_and_tries, BOUND(2)},
+    {.name = "mutex: two of three give up" ON, THREE, .thread = two_give_up, .finish = one_and_successes, BOUND(2)},
+    {.name = "mutex: freed by its last user, two threads" ON, TWO, .thread = last_one_frees, .finish = was_freed},
+    {.name = "mutex: freed by its last user" ON, THREE, .thread = last_one_frees, .finish = was_freed, BOUND(3)});
