@@ -79,8 +79,10 @@ unsigned plc_os_processor_count(void) {
     if (count == 0) {
         cpu_set_t processors;
         int saved_errno = errno;
-        /* More than 1024 processors do not fit and fail with EINVAL: many, then. */
-        count = sched_getaffinity(0, sizeof processors, &processors) == 0 ? (uint32_t)CPU_COUNT(&processors) : 1024;
+        /* The first thread's processors, not the caller's: a thread that is pinned to one must not make the whole
+           process believe that it has only one. More than 1024 do not fit and fail with EINVAL: many, then. */
+        count =
+            sched_getaffinity(getpid(), sizeof processors, &processors) == 0 ? (uint32_t)CPU_COUNT(&processors) : 1024;
         errno = saved_errno;
         plc_store_relaxed(&cached, count);
     }
