@@ -39,7 +39,7 @@ enum {
 };
 
 /** What plc_once_state reports. */
-enum plc_once_state {
+enum plc_once_status {
     PLC_ONCE_NEW,      /**< Not run yet, or failed and to be tried again. */
     PLC_ONCE_RUNNING,  /**< A thread is running the function. */
     PLC_ONCE_DONE,     /**< Done. */
@@ -92,7 +92,7 @@ PLC_INLINE bool plc_once_is_done(const plc_once_t *once) {
 }
 
 /** The state of @p once; anything but done may be out of date as soon as it is known. Never blocks. */
-PLC_API enum plc_once_state plc_once_state(const plc_once_t *once);
+PLC_API enum plc_once_status plc_once_state(const plc_once_t *once);
 
 /** Calls @p function unless a call for @p once has succeeded before; waits if another thread is calling it. Returns
  *  whether @p once is done: false if @p function failed, in which case the next caller tries again, or if @p once is

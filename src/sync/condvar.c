@@ -12,18 +12,18 @@
  *   other    the address of the mutex that every waiter uses   left by: the same, or degradation to ANY
  *
  * Invariants
- *   C1  The word changes only under the bucket lock.
- *   C2  If a waiter is queued here the word is not 0. The reverse may fail, as the waiters of a forked process are not
+ *   I1  The word changes only under the bucket lock.
+ *   I2  If a waiter is queued here the word is not 0. The reverse may fail, as the waiters of a forked process are not
  *       in its child; a state that is found to be stale is cleared.
- *   C3  If the word is a mutex, all waiters queued here wait with it.
- *   C4  A waiter that is moved to a mutex's queue leaves PARKED there as the queue needs it, under both bucket locks
+ *   I3  If the word is a mutex, all waiters queued here wait with it.
+ *   I4  A waiter that is moved to a mutex's queue leaves PARKED there as the queue needs it, under both bucket locks
  *       (mutex_queue.c, I1 and I2), and follows that queue's rules from then on.
- *   C5  A notification's last access to the condvar is under the bucket lock, before the waiters that it takes are let
+ *   I5  A notification's last access to the condvar is under the bucket lock, before the waiters that it takes are let
  *       go; a waiter does not touch the condvar once it is out of its queue. So the condvar may be freed right after
  *       notify_all has returned, and by a waiter that was woken.
- *   C6  A notification touches a mutex only under both bucket locks, while the word names it and a waiter is queued,
+ *   I6  A notification touches a mutex only under both bucket locks, while the word names it and a waiter is queued,
  *       who will lock it again and so keeps it alive.
- *   C7  A waiter that was taken out by a notification reports it as such, whatever its deadline.
+ *   I7  A waiter that was taken out by a notification reports it as such, whatever its deadline.
  *
  * Memory order
  *   [C1] a waiter's unlock of its lock, after it stored the word -> the notifier's lock of it, before its first look at
@@ -41,7 +41,7 @@ static struct plc_lot_key key_of(const plc_condvar_t *condvar) {
 }
 
 static uintptr_t load_state(const plc_condvar_t *condvar) {
-    return plc_load_relaxed(&condvar->state); /* relaxed: decided upon under the bucket lock (C1) */
+    return plc_load_relaxed(&condvar->state); /* relaxed: decided upon under the bucket lock (I1) */
 }
 
 /* The bucket is locked. */
@@ -53,17 +53,17 @@ static void store_state(plc_condvar_t *condvar, uintptr_t state) {
 
 struct waiter {
     plc_condvar_t *condvar;
-    const struct plc_condvar_wait *wait;
+    const struct plc_condvar_request *request;
     bool requeued; /* its time ran out in the mutex's queue */
     bool mixed;    /* others wait with another lock */
 };
 
 static uintptr_t state_wanted_by(const struct waiter *waiter) {
-    return waiter->wait->mutex ? (uintptr_t)waiter->wait->mutex : ANY;
+    return waiter->request->mutex ? (uintptr_t)waiter->request->mutex : ANY;
 }
 
 static bool can_join(const struct waiter *waiter, uintptr_t state) {
-    return state == state_wanted_by(waiter) || (state == ANY && waiter->wait->degrade);
+    return state == state_wanted_by(waiter) || (state == ANY && waiter->request->degrade);
 }
 
 /* Runs under the bucket lock, before the thread is queued. */
@@ -77,11 +77,11 @@ static bool enter(void *context) {
 
 /* Runs when the thread is queued: from here on no notification can miss it. */
 static void release_lock(void *context) PLC_NO_THREAD_SAFETY_ANALYSIS {
-    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
-    if (wait->mutex)
-        plc_mutex_unlock(wait->mutex); /* release [C1] */
+    const struct plc_condvar_request *request = ((const struct waiter *)context)->request;
+    if (request->mutex)
+        plc_mutex_unlock(request->mutex); /* release [C1] */
     else
-        wait->ops->unlock(wait->lock); /* release [C1] */
+        request->ops->unlock(request->lock); /* release [C1] */
 }
 
 /* Runs under the bucket lock of `key`, when the deadline has passed and the thread has left that queue. */
@@ -89,19 +89,19 @@ static void give_up(void *context, const void *key, bool was_last) {
     struct waiter *waiter = context;
     waiter->requeued = key != waiter->condvar;
     if (waiter->requeued)
-        plc_mutex_waiter_left_(waiter->wait->mutex, was_last);
+        plc_mutex_waiter_left_(waiter->request->mutex, was_last);
     else if (was_last)
         store_state(waiter->condvar, 0);
 }
 
 static void hook_begin(void *context) {
-    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
-    wait->wait_begin(wait->hook_context);
+    const struct plc_condvar_request *request = ((const struct waiter *)context)->request;
+    request->wait_begin(request->hook_context);
 }
 
 static void hook_end(void *context) {
-    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
-    wait->wait_end(wait->hook_context);
+    const struct plc_condvar_request *request = ((const struct waiter *)context)->request;
+    request->wait_end(request->hook_context);
 }
 
 static const struct plc_park_ops park_plainly = {.validate = enter, .before_sleep = release_lock, .timed_out = give_up};
@@ -122,8 +122,8 @@ static uintptr_t settle(void *context, struct plc_unpark_result result) {
     struct waiter *waiter = context;
     uintptr_t state = load_state(waiter->condvar);
     if (!result.have_more)
-        store_state(waiter->condvar, 0); /* stale (C2) */
-    else if (!can_join(waiter, state) && waiter->wait->degrade)
+        store_state(waiter->condvar, 0); /* stale (I2) */
+    else if (!can_join(waiter, state) && waiter->request->degrade)
         store_state(waiter->condvar, ANY);
     else
         waiter->mixed = !can_join(waiter, state);
@@ -136,130 +136,103 @@ static void resolve_conflict(struct waiter *waiter) {
         plc_os_fatal("condvar", waiter->condvar, "wait with one lock while other threads wait on it with another");
 }
 
-static void lock_again(const struct plc_condvar_wait *wait,
+static void lock_again(const struct plc_condvar_request *request,
                        struct plc_park_result result) PLC_NO_THREAD_SAFETY_ANALYSIS {
-    if (!wait->mutex)
-        wait->ops->lock(wait->lock);
+    if (!request->mutex)
+        request->ops->lock(request->lock);
     else if (result.token != PLC_MUTEX_TOKEN_HANDOFF) /* 0, NORMAL, if it was not woken */
-        plc_mutex_lock(wait->mutex);
+        plc_mutex_lock(request->mutex);
 }
 
 /* Runs before the thread's node is given back: requeued and first, the thread takes the mutex while it is still queued. */
 static uintptr_t take_mutex_if_summoned(void *context, struct plc_waiter *node, uintptr_t token) {
-    const struct plc_condvar_wait *wait = ((const struct waiter *)context)->wait;
-    return wait->mutex ? plc_mutex_resume_(wait->mutex, node, token) : token;
+    const struct plc_condvar_request *request = ((const struct waiter *)context)->request;
+    return request->mutex ? plc_mutex_resume_(request->mutex, node, token) : token;
 }
 
-bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_wait *wait) {
-    struct waiter waiter = {.condvar = condvar, .wait = wait};
-    const struct plc_park_ops *ops = wait->wait_begin ? &park_with_hooks : &park_plainly;
+bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request) {
+    struct waiter waiter = {.condvar = condvar, .request = request};
+    const struct plc_park_ops *ops = request->wait_begin ? &park_with_hooks : &park_plainly;
     struct plc_park_result result;
     for (;;) {
-        result =
-            plc_lot_park_and_resume(key_of(condvar), ops, take_mutex_if_summoned, &waiter, 0, wait->deadline, NULL);
+        /* The park token tells whoever looks at a mutex's queue which condvar a waiter came from. */
+        result = plc_lot_park_and_resume(key_of(condvar), ops, take_mutex_if_summoned, &waiter, (uintptr_t)condvar,
+                                         request->deadline, NULL);
         if (PLC_LIKELY(result.status != PLC_PARK_INVALID))
             break;
         resolve_conflict(&waiter);
     }
-    lock_again(wait, result);
+    lock_again(request, result);
     return result.status == PLC_PARK_UNPARKED || waiter.requeued;
 }
 
 bool plc_condvar_wait_slow_(plc_condvar_t *condvar, plc_mutex_t *mutex, plc_deadline_t deadline) {
-    const struct plc_condvar_wait wait = {.mutex = mutex, .deadline = deadline};
-    return plc_condvar_wait_core_(condvar, &wait);
+    const struct plc_condvar_request request = {.mutex = mutex, .deadline = deadline};
+    return plc_condvar_wait_core_(condvar, &request);
 }
 
 bool plc_condvar_wait_any_until(plc_condvar_t *condvar, const struct plc_lock_ops *ops, void *lock,
                                 plc_deadline_t deadline) {
-    const struct plc_condvar_wait wait = {.ops = ops, .lock = lock, .deadline = deadline};
-    return plc_condvar_wait_core_(condvar, &wait);
+    const struct plc_condvar_request request = {.ops = ops, .lock = lock, .deadline = deadline};
+    return plc_condvar_wait_core_(condvar, &request);
 }
 
 /* ---- Notifying */
 
 struct notification {
     plc_condvar_t *condvar;
-    uintptr_t state; /* what the word said at first */
-    bool all;
-    bool outdated; /* it says something else by now */
+    plc_mutex_t *mutex; /* which the word named at first */
+    bool outdated;      /* it says something else by now */
 };
 
-static plc_mutex_t *mutex_of(const struct notification *notification) {
-    return (plc_mutex_t *)notification->state;
-}
-
-/* Runs under both bucket locks. One waiter whose mutex is held would wake up just to block again: it is moved. All are woken
-   at once, held or not: moved waiters would be woken one by one, which took twice as long (docs/performance.md). */
+/* Runs under both bucket locks. A waiter whose mutex is held would wake up just to block again: it is moved. */
 static enum plc_requeue_op choose(void *context) {
     struct notification *notification = context;
-    notification->outdated = load_state(notification->condvar) != notification->state;
+    notification->outdated = load_state(notification->condvar) != (uintptr_t)notification->mutex;
     if (notification->outdated)
         return PLC_REQUEUE_ABORT;
-    if (notification->all)
-        return PLC_REQUEUE_WAKE_ALL;
-    return plc_mutex_mark_parked_if_locked_(mutex_of(notification)) ? PLC_REQUEUE_ONE : PLC_REQUEUE_WAKE_ONE;
+    return plc_mutex_mark_parked_if_locked_(notification->mutex) ? PLC_REQUEUE_ONE : PLC_REQUEUE_WAKE_ONE;
 }
 
-/* Runs under both bucket locks, after the waiters were taken or moved and before any is let go: the last access to the
-   condvar (C5). */
-static uintptr_t conclude(void *context, enum plc_requeue_op op, struct plc_unpark_result result) {
-    const struct notification *notification = context;
+/* Runs under the bucket lock, after the waiters were taken and before any is let go: the last access to the condvar
+   (I5). */
+static uintptr_t conclude(void *context, struct plc_unpark_result result) {
     if (!result.have_more)
-        store_state(notification->condvar, 0);
-    (void)op;
+        store_state(context, 0);
     return PLC_MUTEX_TOKEN_NORMAL;
 }
 
-static size_t notify_users_of_mutex(struct notification *notification) {
-    struct plc_lot_key mutex_key = plc_lot_key(mutex_of(notification), PLC_WAITER_MUTEX);
-    struct plc_unpark_result result =
-        plc_lot_unpark_requeue(key_of(notification->condvar), mutex_key, choose, conclude, notification);
-    return result.unparked + result.requeued;
+static uintptr_t conclude_choice(void *context, enum plc_requeue_op op, struct plc_unpark_result result) {
+    (void)op;
+    return conclude(((const struct notification *)context)->condvar, result);
 }
 
-static enum plc_filter_op take_all(void *context, uintptr_t park_token) {
+/* The condvar is touched again only if nobody was let go, as the one who was waiting has gone already. */
+bool plc_condvar_notify_one_slow_(plc_condvar_t *condvar) {
+    struct plc_unpark_result result;
+    struct notification notification;
+    do {
+        uintptr_t state = load_state(condvar);
+        if (state == 0)
+            return false;
+        /* To wake is right for everybody, also for one who came since and could be moved. */
+        if (state == ANY)
+            return plc_lot_unpark_one(key_of(condvar), conclude, condvar).unparked != 0;
+        notification = (struct notification){.condvar = condvar, .mutex = (plc_mutex_t *)state};
+        result = plc_lot_unpark_requeue(key_of(condvar), plc_lot_key(notification.mutex, PLC_WAITER_MUTEX), choose,
+                                        conclude_choice, &notification);
+    } while (notification.outdated);
+    return result.unparked + result.requeued != 0;
+}
+
+static enum plc_filter_op take(void *context, uintptr_t park_token) {
     (void)context;
     (void)park_token;
     return PLC_FILTER_UNPARK;
 }
 
-/* Runs under the bucket lock: as conclude. */
-static uintptr_t conclude_any(void *context, struct plc_unpark_result result) {
-    const struct notification *notification = context;
-    if (!result.have_more)
-        store_state(notification->condvar, 0);
-    return PLC_MUTEX_TOKEN_NORMAL;
-}
-
-/* Wakes directly, which is right for every waiter, also if the word says something else than ANY by now. */
-static size_t notify_users_of_any_lock(struct notification *notification) {
-    struct plc_lot_key key = key_of(notification->condvar);
-    struct plc_unpark_result result = notification->all
-                                          ? plc_lot_unpark_filter(key, take_all, conclude_any, notification)
-                                          : plc_lot_unpark_one(key, conclude_any, notification);
-    return result.unparked;
-}
-
-/* The condvar is touched again only if nobody was let go, because another notification or a time-out was faster. */
-static size_t notify(plc_condvar_t *condvar, bool all) {
-    struct notification notification = {.condvar = condvar, .all = all};
-    size_t notified = 0;
-    do {
-        notification.outdated = false;
-        notification.state = load_state(condvar);
-        if (notification.state == ANY)
-            notified = notify_users_of_any_lock(&notification);
-        else if (notification.state != 0)
-            notified = notify_users_of_mutex(&notification);
-    } while (notification.outdated);
-    return notified;
-}
-
-bool plc_condvar_notify_one_slow_(plc_condvar_t *condvar) {
-    return notify(condvar, false) != 0;
-}
-
+/* Wakes all at once, whether their mutex is held or not. If all but one were moved, they would be woken one by one,
+   which took twice as long (docs/performance.md). */
 size_t plc_condvar_notify_all_slow_(plc_condvar_t *condvar) {
-    return notify(condvar, true);
+    return plc_lot_unpark_filter(key_of(condvar), take, conclude, condvar).unparked;
 }

@@ -8,7 +8,7 @@
 PLC_BEGIN_DECLS
 
 /* How to wait. */
-struct plc_condvar_wait {
+struct plc_condvar_request {
     plc_mutex_t *mutex;             /* the mutex that the caller holds, or null if it holds ... */
     const struct plc_lock_ops *ops; /* ... a lock of another type, which is let go of and taken again by these */
     void *lock;
@@ -21,8 +21,9 @@ struct plc_condvar_wait {
     void *hook_context;
 };
 
-/* Lets go of the lock, waits, takes the lock again; returns whether it was notified. */
-PLC_API bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_wait *wait);
+/* Lets go of the lock, waits, takes the lock again; returns whether it was notified. Exported for libplc_pthread.so, not
+   API. */
+PLC_API bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request);
 
 PLC_END_DECLS
 #endif

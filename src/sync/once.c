@@ -20,18 +20,19 @@
  *   others: not a once; reported by the slow path
  *
  * Invariants
- *   O1  The thread whose CAS set R runs the function, and only its exchange clears R.
- *   O2  A waiter queues only after it saw K R under the bucket lock; the exchange that takes K away is followed by
- *       unpark_all, which locks that bucket. So nobody sleeps through the end of a run.
- *   O3  That exchange is the running thread's last access to the once, which may be freed by whoever sees the outcome.
+ *   I1  The thread whose CAS set R runs the function, and only its exchange clears R.
+ *   I2  A waiter is queued only after it saw K R under the bucket lock.
+ *   I3  The exchange that takes K away is followed by unpark_all, which locks that bucket: with I2, nobody sleeps
+ *       through the end of a run.
+ *   I4  That exchange is the running thread's last access to the once, which may be freed by whoever sees the outcome.
  *       unpark_all uses only the address; waiters of another once that lives there look again and park again.
- *   O4  While the function runs, a frame that names the once is linked from the thread's data; every way out of the
+ *   I5  While the function runs, a frame that names the once is linked from the thread's data; every way out of the
  *       function unlinks it.
  *
  * Memory order
- *   [O1] finish's exchange-release -> acquire loads of the outcome (plc_once_is_done, call_contended, plc_once_state)
- *        and the CAS-acquire that begins the next run: all that the function did.
- *   All else is relaxed: R and K carry no data, and O2 is decided under the bucket lock.
+ *   [O1] finish's exchange-release -> the acquire loads of the outcome (plc_once_is_done, the slow path's,
+ *        plc_once_state) and the CAS-acquire that begins the next run: all that the function did.
+ *   All else is relaxed: R and K carry no data, and I2 is decided under the bucket lock.
  *
  * docs/design/once.md explains. The algorithm is that of parking_lot's Once. */
 
@@ -67,7 +68,7 @@ static bool is_run_by_this_thread(const plc_once_t *once) {
 static void finish(struct plc_once_frame *frame) {
     plc_once_t *once = frame->once;
     plc_thread_self()->once_frames = frame->previous;
-    uint8_t old = plc_exchange_release(&once->state, frame->outcome); /* release [O1]; the last access (O3) */
+    uint8_t old = plc_exchange_release(&once->state, frame->outcome); /* release [O1]; the last access (I4) */
     if (old & PARKED)
         plc_lot_unpark_all(key_of(once), 0);
 }
@@ -87,7 +88,7 @@ static bool run(plc_once_t *once, bool (*function)(void *argument), void *argume
 /* Runs under the bucket lock. */
 static bool is_running_and_parked(void *context) {
     const plc_once_t *once = context;
-    return plc_load_relaxed(&once->state) == (RUNNING | PARKED); /* relaxed: O2 */
+    return plc_load_relaxed(&once->state) == (RUNNING | PARKED); /* relaxed: I2 */
 }
 
 static const struct plc_park_ops wait_for_end = {.validate = is_running_and_parked, .flags = PLC_PARK_NO_SPIN};
@@ -130,7 +131,7 @@ bool plc_once_call_slow_(plc_once_t *once, bool (*function)(void *argument), voi
     }
 }
 
-enum plc_once_state plc_once_state(const plc_once_t *once) {
+enum plc_once_status plc_once_state(const plc_once_t *once) {
     switch (plc_load_acquire(&once->state)) { /* acquire [O1] */
     case NEW:
         return PLC_ONCE_NEW;
