@@ -32,6 +32,7 @@ struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
         self->waiter_ready = true;
         self->waiter_in_use = true;
     }
+    waiter->park_token = 0;
     waiter->wake = wake_thread;
     return waiter;
 }
