@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The condition variable, one behaviour at a time: who is woken, who is moved, what is counted, what is left behind. */
+#include <plc/condvar.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "support/internal.h"
+#include "support/lot_probe.h"
+#include "sync/condvar.h"
+
+namespace {
+
+using plc_test::parked_count;
+using plc_test::parked_tokens;
+using plc_test::wait_until_parked;
+
+constexpr uintptr_t any_lock = 1;
+
+size_t waiting_on(const plc_condvar_t &condvar) {
+    return parked_count(&condvar, PLC_WAITER_CONDVAR);
+}
+
+size_t queued_for(const plc_mutex_t &mutex) {
+    return parked_count(&mutex, PLC_WAITER_MUTEX);
+}
+
+void wait_until_waiting(const plc_condvar_t &condvar, size_t count) {
+    wait_until_parked(&condvar, count, PLC_WAITER_CONDVAR);
+}
+
+void wait_until_queued(const plc_mutex_t &mutex, size_t count) {
+    wait_until_parked(&mutex, count, PLC_WAITER_MUTEX);
+}
+
+uintptr_t address_of(const plc_mutex_t &mutex) {
+    return reinterpret_cast<uintptr_t>(&mutex);
+}
+
+const plc_lock_ops std_mutex_ops = {
+    [](void *lock) { static_cast<std::mutex *>(lock)->unlock(); },
+    [](void *lock) { static_cast<std::mutex *>(lock)->lock(); },
+};
+
+/* A condvar, a mutex, and threads that wait there; each notes under the mutex when its turn comes. */
+class CondvarTest : public testing::Test {
+  protected:
+    ~CondvarTest() override {
+        for (std::thread &thread : threads_)
+            thread.join();
+    }
+
+    /* Returns once the thread is queued. */
+    void add_waiter(plc_deadline_t deadline = PLC_NO_DEADLINE) {
+        const size_t before = waiting_on(condvar_);
+        const size_t number = threads_.size();
+        threads_.emplace_back([this, number, deadline] {
+            plc_mutex_lock(&mutex_);
+            const bool notified = plc_condvar_wait_until(&condvar_, &mutex_, deadline);
+            EXPECT_TRUE(plc_mutex_is_locked(&mutex_));
+            order_.push_back(number);
+            notified_ += notified;
+            returned_.fetch_add(1);
+            plc_mutex_unlock(&mutex_);
+        });
+        wait_until_waiting(condvar_, before + 1);
+    }
+
+    void join_all() {
+        for (std::thread &thread : threads_)
+            thread.join();
+        threads_.clear();
+    }
+
+    plc_condvar_t condvar_ = PLC_CONDVAR_INIT;
+    plc_mutex_t mutex_ = PLC_MUTEX_INIT;
+    std::vector<std::thread> threads_;
+    std::vector<size_t> order_;        /* guarded by mutex_ */
+    size_t notified_ = 0;              /* guarded by mutex_ */
+    std::atomic<size_t> returned_ = 0; /* how many waits have returned */
+};
+
+TEST(CondvarLayout, IsOneZeroedWord) {
+    plc_condvar_t initialised = PLC_CONDVAR_INIT;
+    plc_condvar_t zeroed;
+    std::memset(&zeroed, 0, sizeof zeroed);
+    EXPECT_EQ(sizeof(plc_condvar_t), sizeof(void *));
+    EXPECT_EQ(std::memcmp(&initialised, &zeroed, sizeof zeroed), 0);
+}
+
+/* ---- Notifying */
+
+TEST_F(CondvarTest, NotifyWithoutWaitersDoesNothing) {
+    EXPECT_FALSE(plc_condvar_notify_one(&condvar_));
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), 0u);
+    EXPECT_EQ(condvar_.state, 0u);
+}
+
+TEST_F(CondvarTest, NotificationIsNotRemembered) {
+    plc_condvar_notify_one(&condvar_);
+    plc_condvar_notify_all(&condvar_);
+    plc_mutex_lock(&mutex_);
+    EXPECT_FALSE(plc_condvar_wait_until(&condvar_, &mutex_, plc_deadline_after_ns(0)));
+    plc_mutex_unlock(&mutex_);
+}
+
+TEST_F(CondvarTest, WaitNamesItsMutexAndReleasesIt) {
+    add_waiter();
+    EXPECT_EQ(condvar_.state, address_of(mutex_));
+    plc_mutex_lock(&mutex_); /* possible only because the waiter has let go of it */
+    plc_mutex_unlock(&mutex_);
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    join_all();
+    EXPECT_EQ(notified_, 1u);
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
+TEST_F(CondvarTest, NotifyOneMovesTheWaiterIfTheMutexIsHeld) {
+    add_waiter();
+    plc_mutex_lock(&mutex_);
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(waiting_on(condvar_), 0u);
+    EXPECT_EQ(queued_for(mutex_), 1u);
+    EXPECT_EQ(returned_, 0u);
+    plc_mutex_unlock(&mutex_);
+    join_all();
+    EXPECT_EQ(notified_, 1u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
+TEST_F(CondvarTest, NotifyOneNotifiesOneAtATimeInOrder) {
+    constexpr size_t waiters = 5;
+    for (size_t i = 0; i < waiters; ++i)
+        add_waiter();
+    for (size_t i = 0; i < waiters; ++i) {
+        EXPECT_EQ(condvar_.state, address_of(mutex_));
+        EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+        EXPECT_EQ(waiting_on(condvar_), waiters - i - 1);
+        while (returned_.load() != i + 1)
+            std::this_thread::yield();
+    }
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_FALSE(plc_condvar_notify_one(&condvar_));
+    join_all();
+    EXPECT_EQ(order_, (std::vector<size_t>{0, 1, 2, 3, 4}));
+    EXPECT_EQ(notified_, waiters);
+}
+
+TEST_F(CondvarTest, NotifyAllCountsIfTheMutexIsFree) {
+    for (size_t i = 0; i < 5; ++i)
+        add_waiter();
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), 5u);
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), 0u);
+    join_all();
+    EXPECT_EQ(notified_, 5u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
+TEST_F(CondvarTest, NotifyAllCountsIfTheMutexIsHeld) {
+    for (size_t i = 0; i < 5; ++i)
+        add_waiter();
+    plc_mutex_lock(&mutex_);
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), 5u);
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(waiting_on(condvar_), 0u);
+    EXPECT_EQ(returned_, 0u);
+    plc_mutex_unlock(&mutex_);
+    join_all();
+    EXPECT_EQ(notified_, 5u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
+/* A waiter that is moved queues behind those who were there before, by its own place and nobody's priority. */
+TEST_F(CondvarTest, MovedWaiterQueuesBehindLockers) {
+    add_waiter();
+    plc_mutex_lock(&mutex_);
+    std::vector<size_t> *order = &order_;
+    threads_.emplace_back([this, order] {
+        plc_mutex_lock(&mutex_);
+        order->push_back(100);
+        plc_mutex_unlock_fair(&mutex_);
+    });
+    wait_until_queued(mutex_, 1);
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    EXPECT_EQ(parked_tokens(plc_lot_key(&mutex_, PLC_WAITER_MUTEX)),
+              (std::vector<uintptr_t>{0, reinterpret_cast<uintptr_t>(&condvar_)}));
+    plc_mutex_unlock_fair(&mutex_);
+    join_all();
+    EXPECT_EQ(order_, (std::vector<size_t>{100, 0}));
+}
+
+/* Each unlock must go on to the next one that was moved, with ordinary lockers among them and until the last. */
+TEST_F(CondvarTest, MovedWaitersAndLockersAllGetTheMutex) {
+    for (size_t i = 0; i < 4; ++i)
+        add_waiter();
+    plc_mutex_lock(&mutex_);
+    std::atomic<size_t> locked = 0;
+    const auto add_locker = [&] {
+        const size_t before = queued_for(mutex_);
+        threads_.emplace_back([&] {
+            plc_mutex_lock(&mutex_);
+            locked.fetch_add(1);
+            plc_mutex_unlock(&mutex_);
+        });
+        wait_until_queued(mutex_, before + 1);
+    };
+    add_locker();
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    add_locker();
+    for (int i = 0; i < 3; ++i)
+        EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    add_locker();
+    EXPECT_EQ(queued_for(mutex_), 7u);
+    EXPECT_EQ(returned_, 0u);
+    plc_mutex_unlock(&mutex_);
+    join_all();
+    EXPECT_EQ(notified_, 4u);
+    EXPECT_EQ(locked, 3u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
+/* ---- Deadlines */
+
+TEST_F(CondvarTest, TimeOutLeavesNothingBehind) {
+    plc_mutex_lock(&mutex_);
+    for (const plc_clock clock : plc_test::clocks)
+        EXPECT_FALSE(plc_condvar_wait_until(&condvar_, &mutex_, plc_test::soon(clock)));
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(waiting_on(condvar_), 0u);
+    EXPECT_EQ(mutex_.state, 1u);
+    plc_mutex_unlock(&mutex_);
+    EXPECT_FALSE(plc_condvar_notify_one(&condvar_));
+}
+
+TEST_F(CondvarTest, DeadlinesInThePastPassAtOnce) {
+    plc_mutex_lock(&mutex_);
+    for (const plc_clock clock : plc_test::clocks)
+        for (const int64_t ns : {INT64_MIN, INT64_MIN + 1, INT64_C(-1), INT64_C(0), INT64_C(1)})
+            EXPECT_FALSE(plc_condvar_wait_until(&condvar_, &mutex_, plc_deadline_t{ns, clock}));
+    EXPECT_FALSE(plc_condvar_wait_until(&condvar_, &mutex_, plc_deadline_after_ns(INT64_MIN)));
+    plc_mutex_unlock(&mutex_);
+}
+
+TEST_F(CondvarTest, DistantDeadlinesDoNotPass) {
+    constexpr int64_t year_2100 = INT64_C(4102444800) * 1000000000;
+    for (const plc_clock clock : plc_test::clocks)
+        for (const int64_t ns : {year_2100, INT64_MAX - 1, INT64_MAX})
+            add_waiter(plc_deadline_t{ns, clock});
+    add_waiter(plc_deadline_after_ns(INT64_MAX));
+    add_waiter(plc_deadline_at(PLC_CLOCK_REALTIME, INT64_MAX, 999999999));
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), 8u);
+    join_all();
+    EXPECT_EQ(notified_, 8u);
+}
+
+TEST_F(CondvarTest, TimeOutOfOneLeavesTheOthers) {
+    add_waiter();
+    plc_mutex_lock(&mutex_);
+    EXPECT_FALSE(plc_condvar_wait_until(&condvar_, &mutex_, plc_test::soon()));
+    plc_mutex_unlock(&mutex_);
+    EXPECT_EQ(condvar_.state, address_of(mutex_));
+    EXPECT_EQ(waiting_on(condvar_), 1u);
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    join_all();
+    EXPECT_EQ(notified_, 1u);
+    EXPECT_EQ(condvar_.state, 0u);
+}
+
+/* The waiter was notified before its deadline: that it gets the mutex only afterwards is no time-out. */
+TEST_F(CondvarTest, DeadlineThatPassesInTheMutexQueueCountsAsNotified) {
+    add_waiter(plc_test::after(PLC_CLOCK_MONOTONIC, 20'000'000));
+    plc_mutex_lock(&mutex_);
+    if (!plc_condvar_notify_one(&condvar_)) {
+        plc_mutex_unlock(&mutex_);
+        GTEST_SKIP() << "this machine was too busy: the deadline passed before the notification";
+    }
+    /* Its park ends by the deadline, and it queues for the mutex once more, no longer as one who came from a condvar.
+     */
+    while (parked_tokens(plc_lot_key(&mutex_, PLC_WAITER_MUTEX)) != std::vector<uintptr_t>{0})
+        std::this_thread::yield();
+    EXPECT_EQ(returned_, 0u);
+    plc_mutex_unlock(&mutex_);
+    join_all();
+    EXPECT_EQ(notified_, 1u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
+/* ---- Locks of other types */
+
+TEST_F(CondvarTest, AnyLockWaitersAreWokenAndNeverMoved) {
+    std::mutex lock;
+    std::atomic<size_t> notified = 0;
+    for (size_t i = 0; i < 3; ++i)
+        threads_.emplace_back([&] {
+            lock.lock();
+            plc_condvar_wait_any(&condvar_, &std_mutex_ops, &lock);
+            notified.fetch_add(1);
+            lock.unlock();
+        });
+    wait_until_waiting(condvar_, 3);
+    EXPECT_EQ(condvar_.state, any_lock);
+    lock.lock();
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    EXPECT_EQ(waiting_on(condvar_), 2u);
+    EXPECT_EQ(condvar_.state, any_lock);
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), 2u);
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(notified, 0u);
+    lock.unlock();
+    join_all();
+    EXPECT_EQ(notified, 3u);
+}
+
+TEST_F(CondvarTest, AnyLocksMayDiffer) {
+    std::array<std::mutex, 3> locks;
+    for (std::mutex &lock : locks)
+        threads_.emplace_back([this, &lock] {
+            const std::lock_guard<std::mutex> guard(lock);
+            plc_condvar_wait_any(&condvar_, &std_mutex_ops, &lock);
+        });
+    wait_until_waiting(condvar_, locks.size());
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), locks.size());
+    join_all();
+    EXPECT_EQ(condvar_.state, 0u);
+}
+
+TEST_F(CondvarTest, AnyLockTimesOut) {
+    std::mutex lock;
+    const std::lock_guard<std::mutex> guard(lock);
+    EXPECT_FALSE(plc_condvar_wait_any_until(&condvar_, &std_mutex_ops, &lock, plc_test::soon()));
+    EXPECT_FALSE(plc_condvar_wait_any_until(&condvar_, &std_mutex_ops, &lock, plc_deadline_after_ns(-1)));
+    EXPECT_EQ(condvar_.state, 0u);
+}
+
+/* ---- Stale states, as the child of a fork finds them: the word says "waiters", the queue is empty. */
+
+TEST_F(CondvarTest, StaleStateIsClearedByNotify) {
+    for (const uintptr_t stale : {address_of(mutex_), any_lock}) {
+        condvar_.state = stale;
+        EXPECT_FALSE(plc_condvar_notify_one(&condvar_));
+        EXPECT_EQ(condvar_.state, 0u);
+        condvar_.state = stale;
+        EXPECT_EQ(plc_condvar_notify_all(&condvar_), 0u);
+        EXPECT_EQ(condvar_.state, 0u);
+    }
+}
+
+TEST_F(CondvarTest, StaleStateIsReplacedByAWaiter) {
+    plc_mutex_t other = PLC_MUTEX_INIT;
+    for (const uintptr_t stale : {address_of(other), any_lock}) {
+        condvar_.state = stale;
+        add_waiter();
+        EXPECT_EQ(condvar_.state, address_of(mutex_));
+        EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    }
+    std::mutex lock;
+    condvar_.state = address_of(mutex_);
+    const std::lock_guard<std::mutex> guard(lock);
+    EXPECT_FALSE(plc_condvar_wait_any_until(&condvar_, &std_mutex_ops, &lock, plc_test::soon()));
+    EXPECT_EQ(condvar_.state, 0u);
+}
+
+TEST_F(CondvarTest, AnotherMutexMayBeUsedOnceNobodyWaits) {
+    plc_mutex_t other = PLC_MUTEX_INIT;
+    add_waiter();
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    plc_mutex_lock(&other);
+    EXPECT_FALSE(plc_condvar_wait_until(&condvar_, &other, plc_test::soon()));
+    plc_mutex_unlock(&other);
+}
+
+/* ---- Degradation, for the replacement of pthread */
+
+TEST_F(CondvarTest, DegradesToAnyLockInsteadOfAborting) {
+    std::array<plc_mutex_t, 3> mutexes = {};
+    std::atomic<size_t> notified = 0;
+    const auto add = [&](plc_mutex_t &mutex) {
+        const size_t before = waiting_on(condvar_);
+        threads_.emplace_back([&] {
+            plc_condvar_request request = {};
+            request.mutex = &mutex;
+            request.deadline = PLC_NO_DEADLINE;
+            request.degrade = true;
+            plc_mutex_lock(&mutex);
+            notified += plc_condvar_wait_core_(&condvar_, &request);
+            EXPECT_TRUE(plc_mutex_is_locked(&mutex));
+            plc_mutex_unlock(&mutex);
+        });
+        wait_until_waiting(condvar_, before + 1);
+    };
+    add(mutexes[0]);
+    EXPECT_EQ(condvar_.state, address_of(mutexes[0]));
+    add(mutexes[1]);
+    EXPECT_EQ(condvar_.state, any_lock);
+    add(mutexes[2]);
+    add(mutexes[0]);
+    plc_mutex_lock(&mutexes[0]);
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_)); /* woken, not moved, even though its mutex is held */
+    EXPECT_EQ(waiting_on(condvar_), 3u);
+    plc_mutex_unlock(&mutexes[0]);
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), 3u);
+    join_all();
+    EXPECT_EQ(notified, 4u);
+    EXPECT_EQ(condvar_.state, 0u);
+    add(mutexes[1]); /* empty in between: it starts afresh */
+    EXPECT_EQ(condvar_.state, address_of(mutexes[1]));
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    join_all();
+}
+
+TEST_F(CondvarTest, SleepHooksComeInPairs) {
+    struct Hooks {
+        size_t begun = 0;
+        size_t ended = 0;
+    } hooks;
+    plc_condvar_request request = {};
+    request.mutex = &mutex_;
+    request.deadline = plc_test::soon();
+    request.wait_begin = [](void *context) { static_cast<Hooks *>(context)->begun++; };
+    request.wait_end = [](void *context) {
+        auto *seen = static_cast<Hooks *>(context);
+        EXPECT_EQ(seen->begun, ++seen->ended);
+    };
+    request.hook_context = &hooks;
+    plc_mutex_lock(&mutex_);
+    EXPECT_FALSE(plc_condvar_wait_core_(&condvar_, &request));
+    plc_mutex_unlock(&mutex_);
+    EXPECT_EQ(hooks.begun, hooks.ended);
+}
+
+TEST_F(CondvarTest, PreservesErrno) {
+    errno = EILSEQ;
+    add_waiter();
+    plc_mutex_lock(&mutex_);
+    plc_condvar_wait_until(&condvar_, &mutex_, plc_test::soon());
+    plc_mutex_unlock(&mutex_);
+    plc_condvar_notify_all(&condvar_);
+    EXPECT_EQ(errno, EILSEQ);
+}
+
+/* ---- Misuse */
+
+class CondvarDeathTest : public CondvarTest {
+  protected:
+    CondvarDeathTest() {
+        testing::FLAGS_gtest_death_test_style = "threadsafe";
+    }
+};
+
+TEST_F(CondvarDeathTest, TwoMutexesAtOnceAbort) {
+    EXPECT_DEATH(
+        {
+            plc_mutex_t other = PLC_MUTEX_INIT;
+            add_waiter();
+            plc_mutex_lock(&other);
+            plc_condvar_wait(&condvar_, &other);
+        },
+        "condvar.*while other threads wait on it with another");
+}
+
+TEST_F(CondvarDeathTest, AMutexAndAnotherLockAtOnceAbort) {
+    EXPECT_DEATH(
+        {
+            std::mutex lock;
+            add_waiter();
+            lock.lock();
+            plc_condvar_wait_any(&condvar_, &std_mutex_ops, &lock);
+        },
+        "condvar.*while other threads wait on it with another");
+    EXPECT_DEATH(
+        {
+            std::mutex lock;
+            std::thread waiter([&] {
+                lock.lock();
+                plc_condvar_wait_any(&condvar_, &std_mutex_ops, &lock);
+            });
+            wait_until_waiting(condvar_, 1);
+            plc_mutex_lock(&mutex_);
+            plc_condvar_wait(&condvar_, &mutex_);
+        },
+        "condvar.*while other threads wait on it with another");
+}
+
+TEST_F(CondvarDeathTest, WaitWithoutTheMutexAborts) {
+    EXPECT_DEATH(plc_condvar_wait(&condvar_, &mutex_), "mutex.*not locked");
+}
+
+} // namespace
