@@ -27,6 +27,8 @@ def parse_arguments():
     parser.add_argument("--duration-ms", type=int, help="of each run; default 100, with --full 250")
     parser.add_argument("--repeats", type=int, default=1, help="repeat a disturbed run so often (default 1)")
     parser.add_argument("--seed", type=int, default=None, help="of the shuffling; printed")
+    parser.add_argument("--priority", action="store_true",
+                        help="run before all other work of the machine (as root): for one that is not quiet")
     parser.add_argument("--no-preload", action="store_true", help="leave the preloaded cells out")
     parser.add_argument("--output", default=str(ROOT / "benchmarks/results/latest"), help="path without suffix")
     parser.add_argument("--report-only", metavar="JSON", help="print the report of an earlier run")
@@ -56,6 +58,19 @@ def run_binary(options, binary, extra, preload=None):
         if done.returncode != 0:
             sys.exit("plc_bench failed (%d): %s" % (done.returncode, done.stderr or "see above"))
         return json.load(open(out.name))
+
+
+def take_priority():
+    """Above everybody else in the scheduler's eyes: a group of our own, and the highest weight in and of it."""
+    try:
+        os.setsid()
+    except OSError:
+        pass  # we lead a group already
+    try:
+        os.nice(-20)
+        pathlib.Path("/proc/self/autogroup").write_text("-20")
+    except OSError as error:
+        print("No priority over other work: %s" % error, file=sys.stderr)
 
 
 def run_plain(options, binary):
@@ -108,6 +123,8 @@ def main():
     if options.report_only:
         print(report.markdown(json.load(open(options.report_only))))
         return
+    if options.priority:
+        take_priority()
     results = measure(options)
     output = pathlib.Path(options.output)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The C and C++ peers that are not part of every system: each is measured where it is installed.
+find_package(absl QUIET CONFIG)
+if(absl_FOUND)
+    target_sources(plc_bench PRIVATE peers/abseil.cc)
+    target_link_libraries(plc_bench PRIVATE absl::synchronization)
+else()
+    message(STATUS "plc: benchmarks without Abseil (apt install libabsl-dev)")
+endif()
+
+find_package(TBB QUIET CONFIG)
+if(TBB_FOUND)
+    target_sources(plc_bench PRIVATE peers/onetbb.cc)
+    target_link_libraries(plc_bench PRIVATE TBB::tbb)
+else()
+    message(STATUS "plc: benchmarks without oneTBB (apt install libtbb-dev)")
+endif()
+
+find_library(NSYNC_LIBRARY nsync_cpp)
+find_path(NSYNC_INCLUDE_DIR nsync.h)
+if(NSYNC_LIBRARY AND NSYNC_INCLUDE_DIR)
+    target_sources(plc_bench PRIVATE peers/nsync.cc)
+    target_include_directories(plc_bench SYSTEM PRIVATE ${NSYNC_INCLUDE_DIR})
+    target_link_libraries(plc_bench PRIVATE ${NSYNC_LIBRARY})
+else()
+    message(STATUS "plc: benchmarks without nsync (apt install libnsync-dev)")
+endif()
