@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/** @file
+ *  All of libplc's locks and the parking lot that they are built on. C++ has plc/plc.hpp. */
+#ifndef PLC_PLC_H
+#define PLC_PLC_H
+
+#include <plc/condvar.h>
+#include <plc/deadline.h>
+#include <plc/mutex.h>
+#include <plc/once.h>
+#include <plc/parking_lot.h>
+#include <plc/rwlock.h>
+
+#endif
