@@ -212,7 +212,7 @@ TYPED_TEST(CppExclusive, WaitsThatNeverEndByTimeEndByUnlock) {
 TYPED_TEST(CppExclusive, StdLockTakesSeveralInAnyOrder) {
     TypeParam a, b, c;
     size_t value = 0;
-    const size_t rounds = plc_test::scaled(5000);
+    const size_t rounds = plc_test::scaled(100000);
     plc_test::run_threads(3, [&](size_t index) {
         for (size_t i = 0; i < rounds; ++i) {
             if (index == 0) {
@@ -430,7 +430,7 @@ TEST(CppWrapper, MixedModesKeepTwoCountersEqual) {
     plc::upgrade_mutex lock;
     size_t first = 0, second = 0;
     std::atomic<size_t> writes{0};
-    const size_t rounds = plc_test::scaled(5000);
+    const size_t rounds = plc_test::scaled(100000);
     plc_test::run_threads(4, [&](size_t, plc_test::Random &random) {
         for (size_t i = 0; i < rounds; ++i) {
             switch (random.below(4)) {
