@@ -12,7 +12,7 @@ enum {
 };
 
 static plc_mutex_t mutex;
-static plc_mutex_t other_mutex;
+static plc_mutex_t mistaken_for_each_other[2];
 static plc_rwlock_t rwlock;
 static plc_condvar_t turn_changed;
 static plc_once_t once;
@@ -71,12 +71,13 @@ static void take_turn(size_t self) {
     plc_mutex_unlock(&mutex);
 }
 
-/* Everything right, but for RACY: each thread takes another lock than the next one. */
+/* Everything right, but for RACY: each thread takes another lock than the next one. Nothing else orders the threads
+   before this, and these locks are used for nothing else, so that no luck in scheduling hides the mistake. */
 static void make_one_mistake(size_t self) {
 #ifdef RACY
-    plc_mutex_t *lock = self % 2 ? &mutex : &other_mutex;
+    plc_mutex_t *lock = &mistaken_for_each_other[self % 2];
 #else
-    plc_mutex_t *lock = &other_mutex;
+    plc_mutex_t *lock = &mistaken_for_each_other[0];
     (void)self;
 #endif
     plc_mutex_lock(lock);
