@@ -116,11 +116,11 @@ PLC_INLINE void plc_mutex_unlock_fair(plc_mutex_t *mutex) PLC_RELEASE(*mutex) PL
 PLC_INLINE void plc_mutex_bump(plc_mutex_t *mutex) PLC_REQUIRES(*mutex) {
     /* relaxed: only a hint; a waiter that is missed here is seen by the next bump or unlock */
     if (PLC_UNLIKELY(plc_load_relaxed(&mutex->state) & PLC_MUTEX_PARKED_)) {
-        plc_tsan_pre_unlock(mutex, PLC_TSAN_WRITE);
-        plc_tsan_post_unlock(mutex, PLC_TSAN_WRITE);
-        plc_tsan_pre_lock(mutex, PLC_TSAN_WRITE);
+        plc_mutex_will_unlock_(mutex);
+        plc_mutex_unlocked_(mutex);
+        plc_mutex_will_lock_(mutex);
         plc_mutex_bump_slow_(mutex);
-        plc_tsan_post_lock(mutex, PLC_TSAN_WRITE);
+        plc_mutex_locked_(mutex);
     }
 }
 

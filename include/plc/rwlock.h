@@ -90,7 +90,7 @@ PLC_INLINE void plc_rwlock_read_unlock_fair(plc_rwlock_t *lock) PLC_RELEASE_SHAR
  * with plc_rwlock_read_unlock. */
 PLC_INLINE void plc_rwlock_recursive_read_lock(plc_rwlock_t *lock)
     PLC_ACQUIRE_SHARED(*lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
-    plc_tsan_pre_lock(lock, PLC_TSAN_READ);
+    plc_rwlock_will_lock_(lock, PLC_CHECKED_SHARED_AGAIN, PLC_TSAN_READ);
     if (PLC_UNLIKELY(!plc_rwlock_attempt_(lock, PLC_RWLOCK_READ_BLOCKERS_, PLC_RWLOCK_READER_)))
         plc_rwlock_lock_slow_(lock, PLC_RWLOCK_RECURSIVE_READ_);
     plc_rwlock_locked_(lock, PLC_CHECKED_SHARED, PLC_TSAN_READ);

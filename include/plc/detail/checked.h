@@ -12,6 +12,7 @@ enum plc_checked_mode {
     PLC_CHECKED_EXCLUSIVE = 0,
     PLC_CHECKED_SHARED = 1,
     PLC_CHECKED_UPGRADABLE = 2,
+    PLC_CHECKED_SHARED_AGAIN = 3, /* for will_lock alone: reading, maybe not for the first time */
 };
 
 #ifdef PLC_CHECKED

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The side table of PLC_CHECKED builds: static shards, more entries by mmap, nothing from the heap. */
+#include "debug/owner_table.h"
+
+#include <plc/detail/atomic.h>
+
+#include "platform/platform.h"
+
+/* In the child of a fork the table is empty: the locks of the other threads stay held for ever there, their shards may
+   have been locked, and what the forking thread held is forgotten with the rest, which only means that fewer mistakes
+   are seen. Pages that the kernel wipes do this without a handler, also for a bare _Fork. */
+
+enum {
+    SHARD_BITS = 6,
+    SHARDS = 1 << SHARD_BITS,
+    SLAB_SIZE = 16384, /* entries are added to a shard in pieces of this many bytes */
+};
+
+#define WHOLE_PAGES(size) (((size) + PLC_OS_MAX_PAGE_SIZE - 1) / PLC_OS_MAX_PAGE_SIZE * PLC_OS_MAX_PAGE_SIZE)
+
+static union {
+    struct {
+        struct plc_owner_shard shards[SHARDS];
+        uint32_t prepared; /* the pages are marked to be wiped, or a handler is registered */
+    } table;
+    char whole_pages[WHOLE_PAGES(SHARDS * sizeof(struct plc_owner_shard) + sizeof(uint32_t))];
+} pages __attribute__((aligned(PLC_OS_MAX_PAGE_SIZE)));
+
+uint64_t plc_owner_self(void) {
+    static uint64_t last_given;
+    static __thread uint64_t self; /* zero: not given yet */
+    if (PLC_UNLIKELY(self == 0))
+        self = plc_fetch_add_relaxed(&last_given, UINT64_C(1)) + 1; /* relaxed: only has to be unique */
+    return self;
+}
+
+/* ---- Shards */
+
+static void forget_all(void) {
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct plc_owner_shard *shard = &pages.table.shards[i];
+        shard->lock.word = 0;
+        shard->owners = NULL;
+        shard->spare = NULL;
+        shard->fresh = 0;
+    }
+}
+
+static void prepare_for_fork(void) {
+    if (plc_exchange_relaxed(&pages.table.prepared, 1u)) /* relaxed: says only who does it */
+        return;
+    /* Registering a handler may allocate. Where pages cannot be wiped, the first lock of a checked program must not be
+       taken inside malloc. */
+    if (!plc_os_wipe_on_fork(&pages, sizeof pages))
+        plc_os_at_fork_child(forget_all);
+}
+
+struct plc_owner_shard *plc_owner_shard_lock(const void *lock) {
+    if (PLC_UNLIKELY(!plc_load_relaxed(&pages.table.prepared))) /* relaxed: see above */
+        prepare_for_fork();
+    uint64_t hash = (uint64_t)(uintptr_t)lock * UINT64_C(0x9E3779B97F4A7C15); /* Fibonacci hashing */
+    struct plc_owner_shard *shard = &pages.table.shards[hash >> (64 - SHARD_BITS)];
+    plc_word_lock_lock(&shard->lock);
+    return shard;
+}
+
+void plc_owner_shard_unlock(struct plc_owner_shard *shard) {
+    plc_word_lock_unlock(&shard->lock);
+}
+
+/* ---- Entries */
+
+static void add_slab(struct plc_owner_shard *shard) {
+    struct plc_owner *slab = plc_os_pages_alloc(SLAB_SIZE);
+    if (!slab)
+        return;
+    plc_os_wipe_on_fork(slab, SLAB_SIZE); /* or not: the child's shards do not lead here */
+    for (size_t i = 0; i < SLAB_SIZE / sizeof *slab; i++) {
+        slab[i].next = shard->spare;
+        shard->spare = &slab[i];
+    }
+}
+
+/* An unused entry, or null if there is no memory. */
+static struct plc_owner *make_entry(struct plc_owner_shard *shard) {
+    if (!shard->spare && shard->fresh < PLC_OWNERS_PER_SHARD)
+        return &shard->entries[shard->fresh++];
+    if (!shard->spare)
+        add_slab(shard);
+    struct plc_owner *entry = shard->spare;
+    if (entry)
+        shard->spare = entry->next;
+    return entry;
+}
+
+struct plc_owner *plc_owner_find(struct plc_owner *owner, const void *lock) {
+    while (owner && owner->lock != lock)
+        owner = owner->next;
+    return owner;
+}
+
+void plc_owner_add(struct plc_owner_shard *shard, const void *lock, enum plc_checked_mode mode) {
+    uint64_t self = plc_owner_self();
+    struct plc_owner *owner = plc_owner_find(shard->owners, lock);
+    while (owner && (owner->thread != self || owner->mode != mode))
+        owner = plc_owner_find(owner->next, lock);
+    if (owner) {
+        owner->count++;
+        return;
+    }
+    owner = make_entry(shard);
+    if (owner) {
+        *owner = (struct plc_owner){shard->owners, lock, self, plc_os_thread_id(), 1, mode};
+        shard->owners = owner;
+    }
+}
+
+void plc_owner_drop(struct plc_owner_shard *shard, struct plc_owner *owner) {
+    struct plc_owner **link = &shard->owners;
+    while (*link != owner)
+        link = &(*link)->next;
+    *link = owner->next;
+    owner->next = shard->spare;
+    shard->spare = owner;
+}
+
+void plc_owner_drop_one(struct plc_owner_shard *shard, struct plc_owner *owner) {
+    if (--owner->count == 0)
+        plc_owner_drop(shard, owner);
+}
