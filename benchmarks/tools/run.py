@@ -13,6 +13,8 @@ import tempfile
 import report
 
 QUICK_PEERS = "libplc,glibc,std,parking_lot"
+# Without --full only these of glibc's cells are run preloaded.
+PRELOADED_QUICK = "^uncontended/"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -41,21 +43,29 @@ def parse_arguments():
     return options
 
 
-def run_binary(options, binary, extra, preload=None):
-    """One process of plc_bench; its report, or None if no cell matched."""
+def list_cells(options, binary):
+    """Every "cell/peer" that the binary has."""
+    listed = subprocess.run([str(binary), "--benchmark_list_tests", matrix(options)], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True, check=True)
+    return [line.rsplit("/", 2)[0] for line in listed.stdout.split()]
+
+
+def matrix(options):
+    return "--matrix=" + ("full" if options.full else "quick")
+
+
+def run_binary(options, binary, extra, preload=None, quiet=False):
+    """One process of plc_bench; returns its report."""
     environment = dict(os.environ)
     if preload:
         environment["LD_PRELOAD"] = str(preload)
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         command = [str(binary), "--json=" + out.name, "--duration-ms=%d" % options.duration_ms,
-                   "--repeats=%d" % options.repeats, "--matrix=" + ("full" if options.full else "quick")] + extra
-        quiet = subprocess.PIPE if "--rounds=1" in extra else None
-        done = subprocess.run(command, env=environment, stderr=quiet, text=True, check=False)
-        if quiet and "cannot be preloaded" in (done.stderr or ""):
-            sys.exit(done.stderr)
-        if done.returncode == 2 and os.path.getsize(out.name) == 0:
-            return None
-        if done.returncode != 0:
+                   "--repeats=%d" % options.repeats, matrix(options)] + extra
+        done = subprocess.run(command, env=environment, stderr=subprocess.PIPE if quiet else None, text=True,
+                              check=False)
+        # The dynamic linker only warns when it cannot preload, and the run would measure glibc twice.
+        if done.returncode != 0 or "cannot be preloaded" in (done.stderr or ""):
             sys.exit("plc_bench failed (%d): %s" % (done.returncode, done.stderr or "see above"))
         return json.load(open(out.name))
 
@@ -65,7 +75,7 @@ def take_priority():
     try:
         os.setsid()
     except OSError:
-        pass  # we lead a group already
+        pass  # we lead a session already
     try:
         os.nice(-20)
         pathlib.Path("/proc/self/autogroup").write_text("-20")
@@ -82,16 +92,17 @@ def run_plain(options, binary):
     return run_binary(options, binary, extra)
 
 
-def run_preloaded(options, binary, library):
-    """The glibc loops with and without the drop-in, process by process, in shuffled order."""
+def run_preloaded(options, binary, library, cells):
+    """glibc's loops with and without the drop-in, process by process, in shuffled order."""
+    wanted = "^(%s)/glibc$" % "|".join(map(re.escape, cells))
     shuffler = random.Random(options.seed)
     rows = []
     for number in range(options.rounds):
         variants = [("glibc", None), ("libplc_pthread", library)]
         shuffler.shuffle(variants)
         for name, preload in variants:
-            extra = ["--rounds=1", "--peers=glibc", "--benchmark_filter=^uncontended/"]
-            for row in run_binary(options, binary, extra, preload)["benchmarks"]:
+            extra = ["--rounds=1", "--peers=glibc", "--benchmark_filter=" + wanted]
+            for row in run_binary(options, binary, extra, preload, quiet=True)["benchmarks"]:
                 row["name"] = "preloaded/" + re.sub(r"/glibc$", "/" + name, row["name"])
                 row["repetition_index"] = number
                 rows.append(row)
@@ -102,16 +113,23 @@ def run_preloaded(options, binary, library):
 def measure(options):
     build = pathlib.Path(options.build)
     binary = build / "benchmarks/plc_bench"
+    wanted = re.compile(options.filter or ".")
+    peers = None if options.peers == "all" else options.peers.split(",")
     print("Seed %d, %d rounds of %d ms" % (options.seed, options.rounds, options.duration_ms), file=sys.stderr)
-    measured = run_plain(options, binary)
-    context = measured["context"] if measured else {}
-    rows = measured["benchmarks"] if measured else []
-    library = next(iter(sorted(build.glob("**/libplc_pthread.so"))), None)
-    wanted = not options.no_preload and re.search(options.filter or ".", "preloaded/uncontended/lock_unlock")
-    if wanted and library:
-        rows += run_preloaded(options, binary, library.resolve())
-    elif wanted:
-        print("No libplc_pthread.so: the preloaded cells are left out", file=sys.stderr)
+    context, rows = {}, []
+    known = list_cells(options, binary)
+    if any(wanted.search(name) and (peers is None or name.rsplit("/", 1)[1] in peers) for name in known):
+        measured = run_plain(options, binary)
+        context, rows = measured["context"], measured["benchmarks"]
+    preloadable = re.compile("." if options.full else PRELOADED_QUICK)
+    cells = [name[:-len("/glibc")] for name in known if name.endswith("/glibc") and preloadable.search(name)
+             and wanted.search("preloaded/" + name)]
+    library = next(iter(sorted(build.glob("src/**/libplc_pthread.so"))), None)
+    if cells and not options.no_preload:
+        if library:
+            rows += run_preloaded(options, binary, library.resolve(), cells)
+        else:
+            print("No libplc_pthread.so: the preloaded cells are left out", file=sys.stderr)
     if not rows:
         sys.exit("No cell matches %s" % options.filter)
     context["seed"] = options.seed
