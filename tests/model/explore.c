@@ -124,6 +124,16 @@ static void begin_again(void) {
     outcome_reset();
 }
 
+/* A short look around, which finds nearly all contended objects: later each one would cost the whole search so far. */
+void explore_contention(void) {
+    struct options wanted = mc.options;
+    mc.options.preemptions = 2;
+    mc.options.stale = 1;
+    mc.options.max_executions = 3000;
+    explore();
+    mc.options = wanted;
+}
+
 /* Explores the scenario from the beginning. Returns true if nothing failed; the failing path stays in the tree. */
 bool explore(void) {
     double start = seconds_now();

@@ -249,6 +249,7 @@ bool schedule_parse(const char *text);
 
 /* explore.c */
 bool explore(void);
+void explore_contention(void);
 void explore_once(void);
 _Noreturn void execution_failed(enum mc_failure failure, const void *site, const void *other, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

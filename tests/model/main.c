@@ -190,6 +190,8 @@ static bool act_on(const struct mc_scenario *scenario, const struct options *lin
     apply_scenario(scenario, line);
     if (mc.options.list)
         return puts(scenario->name) >= 0;
+    if (!mc.options.replay && !mc.options.naive)
+        explore_contention();
     if (mc.options.list_sites)
         return mutate_list(), true;
     if (mc.options.mutate)
