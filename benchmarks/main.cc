@@ -27,7 +27,8 @@ constexpr const char *usage =
     "  --seed=N                of the shuffling\n"
     "  --repeats=N             repeat a run that other work disturbed up to N times (default 1)\n"
     "  --duration-ms=N         length of a run with several threads (default 100)\n"
-    "  --matrix=quick|full     (default quick)\n";
+    "  --matrix=quick|full     (default quick)\n"
+    "  --no-waits              no second run for the waiting times: for profilers\n";
 
 std::vector<std::string> split(const std::string &list) {
     std::vector<std::string> parts;
@@ -55,6 +56,8 @@ bool parse(const std::string &argument, options &parsed) {
         parsed.duration_ms = std::stoull(value);
     else if (name == "--matrix" && (value == "quick" || value == "full"))
         parsed.full = value == "full";
+    else if (argument == "--no-waits")
+        plc_bench::leave_out_waits();
     else
         return false;
     return true;

@@ -33,6 +33,8 @@ struct outcome {
 
 // How long each run of a crew lasts, for all cells.
 void set_run_duration(uint64_t ns);
+// No timed runs.
+void leave_out_waits();
 outcome run_crew(const plc_bench_kernel &kernel, cell what);
 } // namespace plc_bench
 #endif
