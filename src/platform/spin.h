@@ -6,8 +6,8 @@
 #include "platform/platform.h"
 #include "platform/tuning.h"
 
-/* Rounds of 1, 2, 4, ... pauses for a holder that is about to leave, then yields for one that lost its processor, then
-   the caller should park. The shape is parking_lot's SpinWait. */
+/* Rounds of pauses, each twice as long as the last, for a holder that is about to leave; then yields, for one that lost its
+   processor; then the caller should park. The shape is parking_lot's SpinWait. */
 struct plc_spin {
     unsigned rounds;
 };
@@ -22,7 +22,7 @@ static inline bool plc_spin_once(struct plc_spin *spin) {
         return false;
     spin->rounds++;
     if (spin->rounds <= PLC_SPIN_PAUSE_ROUNDS) {
-        for (unsigned pauses = 1u << (spin->rounds - 1); pauses > 0; pauses--)
+        for (unsigned pauses = (unsigned)PLC_SPIN_FIRST_PAUSES << (spin->rounds - 1); pauses > 0; pauses--)
             plc_cpu_relax();
     } else {
         plc_os_yield();

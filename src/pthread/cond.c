@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* pthread_cond_*: private conds on plc_condvar_t, with mutexes of ours or of glibc's; shared conds are glibc's. */
+#include "cond_shared.h"
+#include "deadlines.h"
+#include "mutex.h"
+#include "real.h"
+
+#include "sync/condvar.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A wait takes one of these ways:
+
+     cond      mutex                                  way
+     private   ours, held once by the caller          plc_condvar's wait, which may requeue onto the mutex
+     private   ours, recursive and held n > 1 times   any-lock wait: one level less, as in glibc
+     private   glibc's                                any-lock wait around glibc's unlock and lock
+     shared    any                                    cond_shared.c
+
+   POSIX lets waiters on one cond use different mutexes one after the other, and programs get away with more; so every
+   wait asks plc_condvar to degrade to "any lock" where its own interface would abort. */
+
+static plc_condvar_t *word_of(pthread_cond_t *cond) {
+    return (plc_condvar_t *)(void *)cond;
+}
+
+/* ---- Waiting with any mutex */
+
+struct any_wait {
+    pthread_cond_t *cond;
+    pthread_mutex_t *mutex;
+    int error; /* the first one of unlock or lock; EOWNERDEAD belongs to the caller */
+    bool is_released;
+};
+
+static void any_unlock(void *context) {
+    struct any_wait *wait = context;
+    wait->error = dropin_mutex_unlock(wait->mutex);
+    wait->is_released = wait->error == 0;
+    if (!wait->is_released) {
+        /* The caller does not hold its mutex: it must not sleep, and it is queued already. Waking all is the way to
+           wake it for certain; the others see a spurious wake-up, which POSIX allows. */
+        (void)plc_condvar_notify_all(word_of(wait->cond));
+    }
+}
+
+static void any_lock(void *context) {
+    struct any_wait *wait = context;
+    if (wait->is_released)
+        wait->error = dropin_mutex_lock(wait->mutex);
+}
+
+static int wait_any(pthread_cond_t *cond, pthread_mutex_t *mutex, plc_deadline_t deadline) {
+    static const struct plc_lock_ops ops = {any_unlock, any_lock};
+    struct any_wait wait = {cond, mutex, 0, false};
+    const struct plc_condvar_request request = {.ops = &ops, .lock = &wait, .deadline = deadline, .degrade = true};
+    bool notified = plc_condvar_wait_core_(word_of(cond), &request);
+    if (wait.error != 0)
+        return wait.error;
+    return notified ? 0 : ETIMEDOUT;
+}
+
+/* ---- Waiting with a mutex of ours */
+
+static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, int kind, plc_deadline_t deadline) {
+    const struct plc_condvar_request request = {
+        .mutex = dropin_mutex_word(mutex), .deadline = deadline, .degrade = true};
+    dropin_mutex_disown(mutex);
+    bool notified = plc_condvar_wait_core_(word_of(cond), &request);
+    dropin_mutex_own(mutex);
+    if (kind == PTHREAD_MUTEX_RECURSIVE_NP)
+        mutex->__data.__count = 1;
+    return notified ? 0 : ETIMEDOUT;
+}
+
+static int wait_private(pthread_cond_t *cond, pthread_mutex_t *mutex, plc_deadline_t deadline) {
+    int kind = dropin_mutex_kind(mutex);
+    if (dropin_kind_is_foreign(kind))
+        return wait_any(cond, mutex, deadline);
+    if (kind < 0 || kind > PTHREAD_MUTEX_ADAPTIVE_NP)
+        return EINVAL;
+    if (kind == PTHREAD_MUTEX_RECURSIVE_NP || kind == PTHREAD_MUTEX_ERRORCHECK_NP) {
+        if (!dropin_mutex_is_mine(mutex))
+            return EPERM;
+        if (kind == PTHREAD_MUTEX_RECURSIVE_NP && mutex->__data.__count > 1)
+            return wait_any(cond, mutex, deadline);
+    } else if (PLC_UNLIKELY(!plc_mutex_is_locked(dropin_mutex_word(mutex)))) {
+        return wait_any(cond, mutex, deadline); /* nobody holds it: as lenient as glibc */
+    }
+    return wait_ours(cond, mutex, kind, deadline);
+}
+
+static int wait_limited(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct dropin_cond_limit *limit) {
+    unsigned flags = dropin_cond_flags(cond);
+    if (limit->time != NULL && !dropin_time_is_valid(limit->time))
+        return EINVAL;
+    if (limit->has_clock && !dropin_clock_is_known(limit->clock))
+        return EINVAL;
+    if ((flags & DROPIN_COND_SHARED) != 0)
+        return dropin_cond_shared_wait(cond, mutex, limit);
+    dropin_count(DROPIN_COUNT_WAIT);
+    if (limit->time == NULL)
+        return wait_private(cond, mutex, PLC_NO_DEADLINE);
+    clockid_t clock = (flags & DROPIN_COND_MONOTONIC) != 0 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+    return wait_private(cond, mutex, dropin_deadline(limit->has_clock ? limit->clock : clock, limit->time));
+}
+
+static int cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex) {
+    const struct dropin_cond_limit limit = {NULL, false, CLOCK_REALTIME};
+    return wait_limited(cond, mutex, &limit);
+}
+
+static int cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+                          const struct timespec *restrict time) {
+    const struct dropin_cond_limit limit = {time, false, CLOCK_REALTIME};
+    return wait_limited(cond, mutex, &limit);
+}
+
+static int cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex, clockid_t clock,
+                          const struct timespec *restrict time) {
+    const struct dropin_cond_limit limit = {time, true, clock};
+    return wait_limited(cond, mutex, &limit);
+}
+
+/* ---- Waking */
+
+static int cond_signal(pthread_cond_t *cond) {
+    if (PLC_UNLIKELY((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0))
+        return dropin_cond_shared_signal(cond);
+    dropin_count(DROPIN_COUNT_WAKE);
+    (void)plc_condvar_notify_one(word_of(cond));
+    return 0;
+}
+
+static int cond_broadcast(pthread_cond_t *cond) {
+    if (PLC_UNLIKELY((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0))
+        return dropin_cond_shared_broadcast(cond);
+    dropin_count(DROPIN_COUNT_WAKE);
+    (void)plc_condvar_notify_all(word_of(cond));
+    return 0;
+}
+
+/* ---- Birth and death */
+
+static int cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *restrict attributes) {
+    int word = 0;
+    if (attributes != NULL)
+        memcpy(&word, attributes, sizeof word);
+    if ((word & DROPIN_CONDATTR_SHARED) != 0)
+        return dropin_real()->cond_init(cond, attributes);
+    memset(cond, 0, sizeof *cond);
+    if (word >> 1 == CLOCK_MONOTONIC)
+        cond->__data.__wrefs = DROPIN_COND_MONOTONIC;
+    return 0;
+}
+
+/* Waiters that were woken no longer look at a cond of ours, so there is nobody to wait for. */
+static int cond_destroy(pthread_cond_t *cond) {
+    if ((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0)
+        return dropin_real()->cond_destroy(cond);
+    return 0;
+}
+
+DROPIN_EXPORT(pthread_cond_init, cond_init);
+DROPIN_EXPORT(pthread_cond_destroy, cond_destroy);
+DROPIN_EXPORT(pthread_cond_wait, cond_wait);
+DROPIN_EXPORT(pthread_cond_timedwait, cond_timedwait);
+DROPIN_EXPORT(pthread_cond_clockwait, cond_clockwait);
+DROPIN_EXPORT(pthread_cond_signal, cond_signal);
+DROPIN_EXPORT(pthread_cond_broadcast, cond_broadcast);

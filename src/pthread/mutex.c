@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* pthread_mutex_*: normal, adaptive, recursive and errorcheck mutexes on plc_mutex_t; all others are glibc's. */
+#include "mutex.h"
+
+#include "deadlines.h"
+#include "real.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What an unlocked, held or destroyed mutex of ours looks like:
+
+     __lock byte   __owner   __count   __kind    meaning
+     0             0         0         as set    free
+     LOCKED|x      tid       0         0, 2, 3   held by tid (LOCKED is set first and cleared last)
+     LOCKED|x      tid       n >= 1    1         held n times by tid
+     any           any       any       -1        destroyed
+
+   The owner and the count are written by the holder only, so they need no order of their own: the word's does. */
+
+static inline bool is_plain(int kind) {
+    return kind == PTHREAD_MUTEX_TIMED_NP || kind == PTHREAD_MUTEX_ADAPTIVE_NP;
+}
+
+/* ---- Lock */
+
+/* One more time for a recursive mutex that the caller holds. */
+static int enter_again(pthread_mutex_t *mutex) {
+    if (mutex->__data.__count == UINT32_MAX)
+        return EAGAIN;
+    mutex->__data.__count++;
+    dropin_count(DROPIN_COUNT_MUTEX);
+    return 0;
+}
+
+static void own_first_time(pthread_mutex_t *mutex, int kind) {
+    dropin_mutex_own(mutex);
+    if (kind == PTHREAD_MUTEX_RECURSIVE_NP)
+        mutex->__data.__count = 1;
+    dropin_count(DROPIN_COUNT_MUTEX);
+}
+
+/* All that pthread_mutex_lock does not do itself: waiting, and the other kinds. */
+static __attribute__((noinline)) int lock_slow(pthread_mutex_t *mutex) {
+    int kind = dropin_mutex_kind(mutex);
+    if (!is_plain(kind)) {
+        if (kind == PTHREAD_MUTEX_RECURSIVE_NP) {
+            if (dropin_mutex_is_mine(mutex))
+                return enter_again(mutex);
+        } else if (kind == PTHREAD_MUTEX_ERRORCHECK_NP) {
+            if (dropin_mutex_is_mine(mutex))
+                return EDEADLK;
+        } else if (dropin_kind_is_foreign(kind)) {
+            dropin_count(DROPIN_COUNT_GLIBC);
+            return dropin_real()->mutex_lock(mutex);
+        } else {
+            return EINVAL;
+        }
+    }
+    plc_mutex_lock(dropin_mutex_word(mutex));
+    own_first_time(mutex, kind);
+    return 0;
+}
+
+int dropin_mutex_lock(pthread_mutex_t *mutex) {
+    /* plc_mutex_lock's own first step, taken here so that the common way out makes no call and saves no register. */
+    uint8_t free_state = 0;
+    if (PLC_LIKELY(dropin_mutex_kind(mutex) == PTHREAD_MUTEX_TIMED_NP) &&
+        PLC_LIKELY(plc_cas_acquire(&dropin_mutex_word(mutex)->state, &free_state, PLC_MUTEX_LOCKED_))) {
+        dropin_mutex_own(mutex);
+        dropin_count(DROPIN_COUNT_MUTEX);
+        return 0;
+    }
+    return lock_slow(mutex);
+}
+
+static int mutex_trylock(pthread_mutex_t *mutex) {
+    int kind = dropin_mutex_kind(mutex);
+    if (kind == PTHREAD_MUTEX_RECURSIVE_NP && dropin_mutex_is_mine(mutex))
+        return enter_again(mutex);
+    if (dropin_kind_is_foreign(kind)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->mutex_trylock(mutex);
+    }
+    if (PLC_UNLIKELY(kind < 0 || kind > PTHREAD_MUTEX_ADAPTIVE_NP))
+        return EINVAL;
+    if (!plc_mutex_try_lock(dropin_mutex_word(mutex)))
+        return EBUSY;
+    own_first_time(mutex, kind);
+    return 0;
+}
+
+/* For our kinds; the clock is known. As in glibc, the time is looked at only if the mutex is not free. */
+static int lock_until(pthread_mutex_t *mutex, int kind, clockid_t clock, const struct timespec *time) {
+    if (kind == PTHREAD_MUTEX_RECURSIVE_NP && dropin_mutex_is_mine(mutex))
+        return enter_again(mutex);
+    if (kind == PTHREAD_MUTEX_ERRORCHECK_NP && dropin_mutex_is_mine(mutex))
+        return EDEADLK;
+    if (kind < 0 || kind > PTHREAD_MUTEX_ADAPTIVE_NP)
+        return EINVAL;
+    if (!plc_mutex_try_lock(dropin_mutex_word(mutex))) {
+        if (!dropin_time_is_valid(time))
+            return EINVAL;
+        if (!plc_mutex_lock_until(dropin_mutex_word(mutex), dropin_deadline(clock, time)))
+            return ETIMEDOUT;
+    }
+    own_first_time(mutex, kind);
+    return 0;
+}
+
+static int mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time) {
+    int kind = dropin_mutex_kind(mutex);
+    if (dropin_kind_is_foreign(kind)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->mutex_timedlock(mutex, time);
+    }
+    return lock_until(mutex, kind, CLOCK_REALTIME, time);
+}
+
+static int mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t clock, const struct timespec *restrict time) {
+    int kind = dropin_mutex_kind(mutex);
+    if (dropin_kind_is_foreign(kind)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->mutex_clocklock(mutex, clock, time);
+    }
+    if (!dropin_clock_is_known(clock))
+        return EINVAL;
+    return lock_until(mutex, kind, clock, time);
+}
+
+/* ---- Unlock */
+
+static inline void release(pthread_mutex_t *mutex) {
+    dropin_mutex_disown(mutex);
+    plc_mutex_unlock(dropin_mutex_word(mutex)); /* the last touch of the mutex */
+}
+
+/* A normal mutex may be unlocked by anybody. One that nobody holds stays as it is and is not complained about: programs
+   that were never told by glibc must keep running. The owner answers that sooner than the word, which was just written
+   by an atomic operation and is slow to read; glibc's own code sets it too. */
+static inline int unlock_plain(pthread_mutex_t *mutex) {
+    if (PLC_LIKELY(plc_load_relaxed(&mutex->__data.__owner) != 0) || plc_mutex_is_locked(dropin_mutex_word(mutex)))
+        release(mutex);
+    return 0;
+}
+
+static __attribute__((noinline)) int unlock_other_kind(pthread_mutex_t *mutex) {
+    int kind = dropin_mutex_kind(mutex);
+    if (kind == PTHREAD_MUTEX_ADAPTIVE_NP)
+        return unlock_plain(mutex);
+    if (dropin_kind_is_foreign(kind))
+        return dropin_real()->mutex_unlock(mutex);
+    if (kind < 0 || kind > PTHREAD_MUTEX_ADAPTIVE_NP)
+        return EINVAL;
+    if (!dropin_mutex_is_mine(mutex))
+        return EPERM;
+    if (kind == PTHREAD_MUTEX_RECURSIVE_NP && --mutex->__data.__count != 0)
+        return 0;
+    release(mutex);
+    return 0;
+}
+
+int dropin_mutex_unlock(pthread_mutex_t *mutex) {
+    if (PLC_LIKELY(dropin_mutex_kind(mutex) == PTHREAD_MUTEX_TIMED_NP))
+        return unlock_plain(mutex);
+    return unlock_other_kind(mutex);
+}
+
+/* ---- Birth and death */
+
+static int mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
+    unsigned word = 0;
+    if (attributes != NULL)
+        memcpy(&word, attributes, sizeof word);
+    if ((word & DROPIN_MUTEXATTR_FOREIGN) != 0)
+        return dropin_real()->mutex_init(mutex, attributes);
+    memset(mutex, 0, sizeof *mutex);
+    mutex->__data.__kind = (int)(word & ~DROPIN_MUTEXATTR_FLAGS);
+    return 0;
+}
+
+static int mutex_destroy(pthread_mutex_t *mutex) {
+    int kind = dropin_mutex_kind(mutex);
+    if (dropin_kind_is_foreign(kind))
+        return dropin_real()->mutex_destroy(mutex);
+    if (plc_mutex_is_locked(dropin_mutex_word(mutex)))
+        return EBUSY;
+    mutex->__data.__kind = DROPIN_KIND_DESTROYED;
+    return 0;
+}
+
+/* ---- What only glibc's kinds have */
+
+static int mutex_consistent(pthread_mutex_t *mutex) {
+    return dropin_kind_is_foreign(dropin_mutex_kind(mutex)) ? dropin_real()->mutex_consistent(mutex) : EINVAL;
+}
+
+static int mutex_getprioceiling(const pthread_mutex_t *restrict mutex, int *restrict ceiling) {
+    if (!dropin_kind_is_foreign(dropin_mutex_kind(mutex)))
+        return EINVAL;
+    return dropin_real()->mutex_getprioceiling(mutex, ceiling);
+}
+
+static int mutex_setprioceiling(pthread_mutex_t *restrict mutex, int ceiling, int *restrict old_ceiling) {
+    if (!dropin_kind_is_foreign(dropin_mutex_kind(mutex)))
+        return EINVAL;
+    return dropin_real()->mutex_setprioceiling(mutex, ceiling, old_ceiling);
+}
+
+DROPIN_EXPORT(pthread_mutex_init, mutex_init);
+DROPIN_EXPORT(pthread_mutex_destroy, mutex_destroy);
+DROPIN_EXPORT(pthread_mutex_lock, dropin_mutex_lock);
+DROPIN_EXPORT(pthread_mutex_trylock, mutex_trylock);
+DROPIN_EXPORT(pthread_mutex_timedlock, mutex_timedlock);
+DROPIN_EXPORT(pthread_mutex_clocklock, mutex_clocklock);
+DROPIN_EXPORT(pthread_mutex_unlock, dropin_mutex_unlock);
+DROPIN_EXPORT(pthread_mutex_consistent, mutex_consistent);
+DROPIN_EXPORT(pthread_mutex_consistent_np, mutex_consistent);
+DROPIN_EXPORT(pthread_mutex_getprioceiling, mutex_getprioceiling);
+DROPIN_EXPORT(pthread_mutex_setprioceiling, mutex_setprioceiling);
+DROPIN_EXPORT(__pthread_mutex_init, mutex_init);
+DROPIN_EXPORT(__pthread_mutex_destroy, mutex_destroy);
+DROPIN_EXPORT(__pthread_mutex_lock, dropin_mutex_lock);
+DROPIN_EXPORT(__pthread_mutex_trylock, mutex_trylock);
+DROPIN_EXPORT(__pthread_mutex_unlock, dropin_mutex_unlock);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* pthread_rwlock_*: private ones on plc_rwlock_t, in which readers may recurse and writers do not starve. */
+#include "deadlines.h"
+#include "layout.h"
+#include "real.h"
+#include "statistics.h"
+#include "thread.h"
+
+#include <plc/rwlock.h>
+
+#include <errno.h>
+#include <string.h>
+
+/* Who may read although a writer waits? glibc's default kind lets everybody, so that programs which read-lock
+   recursively, or which wait for another reader while they read, do not lock up; but fifteen readers can keep a writer
+   out for good. Here, for the default kind:
+
+     1. A thread that holds a read lock, of any rwlock, reads through. Of any, because two threads may hold one each and
+        want the other's. A count says that as well as a list would, cannot overflow, and is never wrong in the
+        dangerous direction by more than one unlock that another thread did in its place.
+     2. Others queue behind the writer. Whoever is still queued after 100 ms, and finds that readers still have the
+        lock, reads through too: some reader inside may be waiting for it. So nothing locks up that does not under glibc,
+        and each thread overtakes a waiting writer at most ten times a second.
+     3. If a writer has the lock after those 100 ms, the next patience is twice as long: a reader that gives up its place
+        in the queue loses it, and must not do so for ever.
+
+   The kind "prefer writer, nonrecursive" always queues behind the writer, as in glibc.
+
+   __cur_writer is the writer's tid from after the word was taken until before it is given back. Only the writer stores
+   it; others compare it with their own tid, or hold a read lock, which the writer's stores happen before or after. So it
+   is relaxed everywhere. */
+enum { PATIENCE_NS = 100000000 };
+
+PLC_STATIC_ASSERT(sizeof(plc_rwlock_t) <= offsetof(pthread_rwlock_t, __data.__wrphase_futex),
+                  "our word fits before the fields that we keep");
+
+static plc_rwlock_t *word_of(pthread_rwlock_t *rwlock) {
+    return (plc_rwlock_t *)(void *)rwlock;
+}
+
+static inline bool is_foreign(const pthread_rwlock_t *rwlock) {
+    return PLC_UNLIKELY(rwlock->__data.__shared != 0);
+}
+
+static inline bool is_mine_to_write(const pthread_rwlock_t *rwlock) {
+    int writer = plc_load_relaxed(&rwlock->__data.__cur_writer); /* relaxed: see the head */
+    return PLC_UNLIKELY(writer != 0) && writer == dropin_tid();
+}
+
+static bool never_reads_through(const pthread_rwlock_t *rwlock) {
+    return rwlock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
+}
+
+static inline int now_reading(void) {
+    dropin_thread.read_locks++;
+    dropin_count(DROPIN_COUNT_RWLOCK);
+    return 0;
+}
+
+static inline int now_writing(pthread_rwlock_t *rwlock) {
+    plc_store_relaxed(&rwlock->__data.__cur_writer, dropin_tid());
+    dropin_count(DROPIN_COUNT_RWLOCK);
+    return 0;
+}
+
+/* ---- Reading */
+
+/* Does the deadline come within this time? */
+static bool is_within(plc_deadline_t deadline, int64_t ns) {
+    struct timespec now;
+    if (plc_deadline_is_never(deadline))
+        return false;
+    (void)clock_gettime(deadline.clock == PLC_CLOCK_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME, &now);
+    return deadline.ns <= (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + ns;
+}
+
+/* Rules 2 and 3. */
+static bool read_patiently(plc_rwlock_t *word, plc_deadline_t deadline) {
+    for (int64_t patience = PATIENCE_NS;; patience *= 2) {
+        bool is_last = is_within(deadline, patience);
+        if (plc_rwlock_read_lock_until(word, is_last ? deadline : plc_deadline_after_ns(patience)))
+            return true;
+        if (!is_last && plc_rwlock_try_recursive_read_lock(word))
+            return true;
+        if (is_last)
+            return false;
+    }
+}
+
+static __attribute__((noinline)) int read_slow(pthread_rwlock_t *rwlock, plc_deadline_t deadline) {
+    plc_rwlock_t *word = word_of(rwlock);
+    bool taken;
+    if (is_mine_to_write(rwlock))
+        return EDEADLK;
+    if (never_reads_through(rwlock))
+        taken = plc_rwlock_read_lock_until(word, deadline);
+    else if (dropin_thread.read_locks != 0)
+        taken = plc_rwlock_recursive_read_lock_until(word, deadline); /* rule 1 */
+    else
+        taken = read_patiently(word, deadline);
+    return taken ? now_reading() : ETIMEDOUT;
+}
+
+static int rdlock(pthread_rwlock_t *rwlock) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_rdlock(rwlock);
+    }
+    if (PLC_LIKELY(plc_rwlock_try_read_lock(word_of(rwlock))))
+        return now_reading();
+    return read_slow(rwlock, PLC_NO_DEADLINE);
+}
+
+/* A try reads through for the default kind: a program may try in a loop while the reader inside waits for it. */
+static int tryrdlock(pthread_rwlock_t *rwlock) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_tryrdlock(rwlock);
+    }
+    bool taken = never_reads_through(rwlock) ? plc_rwlock_try_read_lock(word_of(rwlock))
+                                             : plc_rwlock_try_recursive_read_lock(word_of(rwlock));
+    return taken ? now_reading() : EBUSY;
+}
+
+/* As in glibc, the clock and the time are looked at before the lock. */
+static int read_until(pthread_rwlock_t *rwlock, clockid_t clock, const struct timespec *time) {
+    if (!dropin_clock_is_known(clock) || !dropin_time_is_valid(time))
+        return EINVAL;
+    if (PLC_LIKELY(plc_rwlock_try_read_lock(word_of(rwlock))))
+        return now_reading();
+    return read_slow(rwlock, dropin_deadline(clock, time));
+}
+
+static int timedrdlock(pthread_rwlock_t *restrict rwlock, const struct timespec *restrict time) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_timedrdlock(rwlock, time);
+    }
+    return read_until(rwlock, CLOCK_REALTIME, time);
+}
+
+static int clockrdlock(pthread_rwlock_t *restrict rwlock, clockid_t clock, const struct timespec *restrict time) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_clockrdlock(rwlock, clock, time);
+    }
+    return read_until(rwlock, clock, time);
+}
+
+/* ---- Writing */
+
+static int wrlock(pthread_rwlock_t *rwlock) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_wrlock(rwlock);
+    }
+    if (is_mine_to_write(rwlock))
+        return EDEADLK;
+    plc_rwlock_write_lock(word_of(rwlock));
+    return now_writing(rwlock);
+}
+
+static int trywrlock(pthread_rwlock_t *rwlock) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_trywrlock(rwlock);
+    }
+    return plc_rwlock_try_write_lock(word_of(rwlock)) ? now_writing(rwlock) : EBUSY;
+}
+
+static int write_until(pthread_rwlock_t *rwlock, clockid_t clock, const struct timespec *time) {
+    if (!dropin_clock_is_known(clock) || !dropin_time_is_valid(time))
+        return EINVAL;
+    if (is_mine_to_write(rwlock))
+        return EDEADLK;
+    if (!plc_rwlock_write_lock_until(word_of(rwlock), dropin_deadline(clock, time)))
+        return ETIMEDOUT;
+    return now_writing(rwlock);
+}
+
+static int timedwrlock(pthread_rwlock_t *restrict rwlock, const struct timespec *restrict time) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_timedwrlock(rwlock, time);
+    }
+    return write_until(rwlock, CLOCK_REALTIME, time);
+}
+
+static int clockwrlock(pthread_rwlock_t *restrict rwlock, clockid_t clock, const struct timespec *restrict time) {
+    if (is_foreign(rwlock)) {
+        dropin_count(DROPIN_COUNT_GLIBC);
+        return dropin_real()->rwlock_clockwrlock(rwlock, clock, time);
+    }
+    return write_until(rwlock, clock, time);
+}
+
+/* ---- Unlocking */
+
+/* Written or read? While there is a writer nobody reads, so that any writer at all answers it: the child of a fork may
+   give up what its parent's thread, of another tid, had locked. */
+static int unlock(pthread_rwlock_t *rwlock) {
+    if (is_foreign(rwlock))
+        return dropin_real()->rwlock_unlock(rwlock);
+    if (plc_load_relaxed(&rwlock->__data.__cur_writer) != 0) { /* relaxed: see the head */
+        plc_store_relaxed(&rwlock->__data.__cur_writer, 0);
+        plc_rwlock_write_unlock(word_of(rwlock)); /* the last touch of the rwlock */
+        return 0;
+    }
+    if (PLC_UNLIKELY(!plc_rwlock_is_locked(word_of(rwlock))))
+        return EPERM;
+    if (PLC_LIKELY(dropin_thread.read_locks != 0))
+        dropin_thread.read_locks--;
+    plc_rwlock_read_unlock(word_of(rwlock)); /* the last touch of the rwlock */
+    return 0;
+}
+
+/* ---- Birth and death */
+
+static int init(pthread_rwlock_t *restrict rwlock, const pthread_rwlockattr_t *restrict attributes) {
+    struct dropin_rwlockattr words = {0, 0};
+    if (attributes != NULL)
+        memcpy(&words, attributes, sizeof words);
+    if (words.shared != PTHREAD_PROCESS_PRIVATE)
+        return dropin_real()->rwlock_init(rwlock, attributes);
+    memset(rwlock, 0, sizeof *rwlock);
+    rwlock->__data.__flags = (__typeof__(rwlock->__data.__flags))words.kind;
+    return 0;
+}
+
+static int destroy(pthread_rwlock_t *rwlock) {
+    return is_foreign(rwlock) ? dropin_real()->rwlock_destroy(rwlock) : 0;
+}
+
+DROPIN_EXPORT(pthread_rwlock_init, init);
+DROPIN_EXPORT(pthread_rwlock_destroy, destroy);
+DROPIN_EXPORT(pthread_rwlock_rdlock, rdlock);
+DROPIN_EXPORT(pthread_rwlock_wrlock, wrlock);
+DROPIN_EXPORT(pthread_rwlock_tryrdlock, tryrdlock);
+DROPIN_EXPORT(pthread_rwlock_trywrlock, trywrlock);
+DROPIN_EXPORT(pthread_rwlock_timedrdlock, timedrdlock);
+DROPIN_EXPORT(pthread_rwlock_timedwrlock, timedwrlock);
+DROPIN_EXPORT(pthread_rwlock_clockrdlock, clockrdlock);
+DROPIN_EXPORT(pthread_rwlock_clockwrlock, clockwrlock);
+DROPIN_EXPORT(pthread_rwlock_unlock, unlock);
+DROPIN_EXPORT(__pthread_rwlock_init, init);
+DROPIN_EXPORT(__pthread_rwlock_destroy, destroy);
+DROPIN_EXPORT(__pthread_rwlock_rdlock, rdlock);
+DROPIN_EXPORT(__pthread_rwlock_wrlock, wrlock);
+DROPIN_EXPORT(__pthread_rwlock_tryrdlock, tryrdlock);
+DROPIN_EXPORT(__pthread_rwlock_trywrlock, trywrlock);
+DROPIN_EXPORT(__pthread_rwlock_unlock, unlock);
