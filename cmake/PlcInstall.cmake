@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# What `cmake --install` puts where: headers, libraries, plc-run, find_package(plc) and pkg-config. Nothing installed
-# holds an absolute path, so that the tree may be moved.
+# What `cmake --install` puts where: headers, libraries, find_package(plc) and pkg-config. Nothing installed holds an
+# absolute path, so that the tree may be moved. (src/pthread installs the drop-in and plc-run.)
 include(CMakePackageConfigHelpers)
 
 set(PLC_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/plc)
@@ -10,12 +10,6 @@ install(TARGETS plc plc_static EXPORT plc-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/plc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
-
-# The drop-in: its users preload it, so it is no target of find_package.
-if(TARGET plc_pthread)
-    set_target_properties(plc_pthread PROPERTIES INSTALL_RPATH "$ORIGIN")
-    install(TARGETS plc_pthread LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
 
 install(EXPORT plc-targets NAMESPACE plc:: DESTINATION ${PLC_CMAKE_DIR})
 configure_package_config_file(cmake/plcConfig.cmake.in ${PROJECT_BINARY_DIR}/plcConfig.cmake
