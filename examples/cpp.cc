@@ -56,6 +56,7 @@ int main() {
     long sums[thread_count] = {};
 
     std::vector<std::thread> threads;
+    threads.reserve(thread_count);
     for (int t = 0; t < thread_count; ++t)
         threads.emplace_back([&, t] {
             plc::call_once(greeted, [] { std::puts("the first thread says hello"); });

@@ -18,9 +18,10 @@ static int lookups;
 static bool look_up(void *variable) {
     const char *value = getenv(variable);
     lookups++;
-    if (!value || strlen(value) >= sizeof home)
+    const size_t size = value ? strlen(value) + 1 : 0;
+    if (size == 0 || size > sizeof home)
         return false;
-    strcpy(home, value);
+    memcpy(home, value, size);
     return true;
 }
 

@@ -59,7 +59,7 @@ PLC_API void plc_mutex_bump_slow_(plc_mutex_t *mutex);
 PLC_INLINE void plc_mutex_lock(plc_mutex_t *mutex) PLC_ACQUIRE(*mutex) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uint8_t free_state = 0;
     plc_mutex_will_lock_(mutex);
-    if (PLC_UNLIKELY(!plc_cas_acquire_weak(&mutex->state, &free_state, PLC_MUTEX_LOCKED_)))
+    if (PLC_UNLIKELY(!plc_cas_acquire_weak(&mutex->state, &free_state, PLC_MUTEX_LOCKED_))) /* acquire [M1] */
         plc_mutex_lock_slow_(mutex);
     plc_mutex_locked_(mutex);
 }
@@ -71,7 +71,7 @@ PLC_INLINE bool plc_mutex_try_lock(plc_mutex_t *mutex) PLC_TRY_ACQUIRE(true, *mu
     bool taken = false;
     plc_tsan_pre_lock(mutex, PLC_TSAN_WRITE | PLC_TSAN_TRY);
     while (!taken && !(state & PLC_MUTEX_LOCKED_))
-        taken = plc_cas_acquire_weak(&mutex->state, &state, (uint8_t)(state | PLC_MUTEX_LOCKED_));
+        taken = plc_cas_acquire_weak(&mutex->state, &state, (uint8_t)(state | PLC_MUTEX_LOCKED_)); /* acquire [M1] */
     plc_tsan_post_try(mutex, PLC_TSAN_WRITE, taken);
     if (taken)
         plc_checked_locked_(mutex, "mutex", PLC_CHECKED_EXCLUSIVE);
@@ -85,7 +85,7 @@ PLC_INLINE bool plc_mutex_lock_until(plc_mutex_t *mutex, plc_deadline_t deadline
     uint8_t free_state = 0;
     bool taken;
     plc_tsan_pre_lock(mutex, PLC_TSAN_WRITE | PLC_TSAN_TRY);
-    taken = plc_cas_acquire_weak(&mutex->state, &free_state, PLC_MUTEX_LOCKED_) ||
+    taken = plc_cas_acquire_weak(&mutex->state, &free_state, PLC_MUTEX_LOCKED_) || /* acquire [M1] */
             plc_mutex_lock_until_slow_(mutex, deadline);
     plc_tsan_post_try(mutex, PLC_TSAN_WRITE, taken);
     if (taken)
@@ -97,7 +97,7 @@ PLC_INLINE bool plc_mutex_lock_until(plc_mutex_t *mutex, plc_deadline_t deadline
 PLC_INLINE void plc_mutex_unlock(plc_mutex_t *mutex) PLC_RELEASE(*mutex) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uint8_t left;
     plc_mutex_will_unlock_(mutex);
-    left = plc_sub_fetch_release(&mutex->state, (uint8_t)PLC_MUTEX_LOCKED_);
+    left = plc_sub_fetch_release(&mutex->state, (uint8_t)PLC_MUTEX_LOCKED_); /* release [M1] */
     if (PLC_UNLIKELY(left != 0))
         plc_mutex_unlock_slow_(mutex, left);
     plc_mutex_unlocked_(mutex);
@@ -107,7 +107,7 @@ PLC_INLINE void plc_mutex_unlock(plc_mutex_t *mutex) PLC_RELEASE(*mutex) PLC_NO_
 PLC_INLINE void plc_mutex_unlock_fair(plc_mutex_t *mutex) PLC_RELEASE(*mutex) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uint8_t held = PLC_MUTEX_LOCKED_;
     plc_mutex_will_unlock_(mutex);
-    if (PLC_UNLIKELY(!plc_cas_release(&mutex->state, &held, 0)))
+    if (PLC_UNLIKELY(!plc_cas_release(&mutex->state, &held, 0))) /* release [M1] */
         plc_mutex_unlock_fair_slow_(mutex);
     plc_mutex_unlocked_(mutex);
 }

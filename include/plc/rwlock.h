@@ -71,7 +71,7 @@ PLC_INLINE bool plc_rwlock_read_lock_until(plc_rwlock_t *lock, plc_deadline_t de
 PLC_INLINE void plc_rwlock_read_unlock(plc_rwlock_t *lock) PLC_RELEASE_SHARED(*lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uintptr_t old, flags;
     plc_rwlock_will_unlock_(lock, PLC_CHECKED_SHARED, PLC_TSAN_READ);
-    old = plc_fetch_sub_release(&lock->state, PLC_RWLOCK_READER_);
+    old = plc_fetch_sub_release(&lock->state, PLC_RWLOCK_READER_); /* release [R2] */
     flags = old & (PLC_RWLOCK_READERS_ | PLC_RWLOCK_WRITER_PARKED_);
     /* One comparison with the largest word that needs attention: a last reader with a writer to wake; the smaller ones
        are a last reader with nobody to wake, and the mistake of having no reader at all. */
@@ -124,7 +124,7 @@ PLC_INLINE bool plc_rwlock_recursive_read_lock_until(plc_rwlock_t *lock, plc_dea
 PLC_INLINE void plc_rwlock_write_lock(plc_rwlock_t *lock) PLC_ACQUIRE(*lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uintptr_t unlocked = 0;
     plc_rwlock_will_lock_(lock, PLC_CHECKED_EXCLUSIVE, PLC_TSAN_WRITE);
-    if (PLC_UNLIKELY(!plc_cas_acquire_weak(&lock->state, &unlocked, PLC_RWLOCK_WRITER_)))
+    if (PLC_UNLIKELY(!plc_cas_acquire_weak(&lock->state, &unlocked, PLC_RWLOCK_WRITER_))) /* acquire [R1] [R2] */
         plc_rwlock_lock_slow_(lock, PLC_RWLOCK_WRITE_);
     plc_rwlock_locked_(lock, PLC_CHECKED_EXCLUSIVE, PLC_TSAN_WRITE);
 }
@@ -145,7 +145,7 @@ PLC_INLINE bool plc_rwlock_write_lock_until(plc_rwlock_t *lock, plc_deadline_t d
     uintptr_t unlocked = 0;
     bool taken;
     plc_rwlock_will_try_(lock, PLC_TSAN_WRITE);
-    taken = plc_cas_acquire_weak(&lock->state, &unlocked, PLC_RWLOCK_WRITER_) ||
+    taken = plc_cas_acquire_weak(&lock->state, &unlocked, PLC_RWLOCK_WRITER_) || /* acquire [R1] [R2] */
             plc_rwlock_lock_until_slow_(lock, PLC_RWLOCK_WRITE_, deadline);
     plc_rwlock_tried_(lock, PLC_CHECKED_EXCLUSIVE, PLC_TSAN_WRITE, taken);
     return taken;
@@ -240,7 +240,7 @@ PLC_INLINE void plc_rwlock_downgrade_upgradable(plc_rwlock_t *lock) PLC_REQUIRES
 PLC_INLINE void plc_rwlock_upgrade(plc_rwlock_t *lock) PLC_RELEASE_SHARED(*lock)
     PLC_ACQUIRE(*lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uintptr_t held = PLC_RWLOCK_UPGRADABLE_READER_;
-    if (PLC_UNLIKELY(!plc_cas_acquire_weak(&lock->state, &held, PLC_RWLOCK_WRITER_)))
+    if (PLC_UNLIKELY(!plc_cas_acquire_weak(&lock->state, &held, PLC_RWLOCK_WRITER_))) /* acquire [R2] */
         plc_rwlock_upgrade_slow_(lock, PLC_NO_DEADLINE);
     plc_rwlock_upgraded_(lock);
 }
@@ -250,7 +250,8 @@ PLC_INLINE bool plc_rwlock_try_upgrade(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: a failed try orders nothing */
     bool taken = false;
     while (!taken && (state & ~PLC_RWLOCK_PARKED_) == PLC_RWLOCK_UPGRADABLE_READER_)
-        taken = plc_cas_acquire_weak(&lock->state, &state, state - PLC_RWLOCK_UPGRADABLE_READER_ + PLC_RWLOCK_WRITER_);
+        taken = plc_cas_acquire_weak(&lock->state, &state, /* acquire [R2] */
+                                     state - PLC_RWLOCK_UPGRADABLE_READER_ + PLC_RWLOCK_WRITER_);
     if (taken)
         plc_rwlock_upgraded_(lock);
     return taken;
@@ -259,8 +260,8 @@ PLC_INLINE bool plc_rwlock_try_upgrade(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_
 /** Turns an upgradable lock into a write lock unless @p deadline passes first. False: it is still upgradable. */
 PLC_INLINE bool plc_rwlock_upgrade_until(plc_rwlock_t *lock, plc_deadline_t deadline) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uintptr_t held = PLC_RWLOCK_UPGRADABLE_READER_;
-    bool taken =
-        plc_cas_acquire_weak(&lock->state, &held, PLC_RWLOCK_WRITER_) || plc_rwlock_upgrade_slow_(lock, deadline);
+    bool taken = plc_cas_acquire_weak(&lock->state, &held, PLC_RWLOCK_WRITER_) || /* acquire [R2] */
+                 plc_rwlock_upgrade_slow_(lock, deadline);
     if (taken)
         plc_rwlock_upgraded_(lock);
     return taken;

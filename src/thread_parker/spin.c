@@ -5,8 +5,11 @@
 #include "platform/platform.h"
 #include "thread_parker/thread_parker.h"
 
-/* Ordering [P1]: unpark's store-release of 0 -> the owner's load-acquire. A thread that yields in vain to threads of a
-   lower priority waits for ever (SCHED_FIFO on one processor): that is a limit of this parker. */
+/* Memory order
+ *   [P1] unpark's store-release of 0 -> the owner's load-acquire.
+ *
+ * A thread that yields in vain to threads of a lower priority waits for ever (SCHED_FIFO on one processor): that is a
+ * limit of this parker. */
 
 void plc_thread_parker_init(struct plc_thread_parker *parker) {
     parker->waiting = 0;

@@ -88,7 +88,8 @@ static inline void plc_rwlock_downgraded_(plc_rwlock_t *lock, enum plc_checked_m
 /* One attempt to add `gain` unless a bit of `blockers` is set; false: the slow path looks closer. */
 static inline bool plc_rwlock_attempt_(plc_rwlock_t *lock, uintptr_t blockers, uintptr_t gain) {
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
-    return PLC_LIKELY(!(state & blockers)) && PLC_LIKELY(plc_cas_acquire_weak(&lock->state, &state, state + gain));
+    return PLC_LIKELY(!(state & blockers)) &&
+           PLC_LIKELY(plc_cas_acquire_weak(&lock->state, &state, state + gain)); /* acquire [R1] */
 }
 
 /* As many attempts as it takes to succeed or to see a bit of `blockers`. */
@@ -96,14 +97,14 @@ static inline bool plc_rwlock_try_(plc_rwlock_t *lock, uintptr_t blockers, uintp
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: a failed try orders nothing */
     bool taken = false;
     while (!taken && !(state & blockers))
-        taken = plc_cas_acquire_weak(&lock->state, &state, state + gain);
+        taken = plc_cas_acquire_weak(&lock->state, &state, state + gain); /* acquire [R1], a writer [R2] too */
     return taken;
 }
 
 /* Gives up `drop`, keeps `keep`, in one exchange if the word is exactly `drop`. */
 static inline void plc_rwlock_give_up_(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair) {
     uintptr_t held = drop;
-    if (PLC_UNLIKELY(!plc_cas_release(&lock->state, &held, keep)))
+    if (PLC_UNLIKELY(!plc_cas_release(&lock->state, &held, keep))) /* release [R1] */
         plc_rwlock_give_up_slow_(lock, drop, keep, fair);
 }
 
