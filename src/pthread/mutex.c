@@ -62,11 +62,21 @@ static __attribute__((noinline)) int lock_slow(pthread_mutex_t *mutex) {
     return 0;
 }
 
+/* Takes a free mutex of the normal kind, without an atomic operation if there is only one thread. */
+static inline bool take_free(plc_mutex_t *word) {
+    uint8_t free_state = 0;
+    if (!dropin_is_single_threaded())
+        return plc_cas_acquire(&word->state, &free_state, PLC_MUTEX_LOCKED_);
+    if (plc_load_relaxed(&word->state) != 0) /* relaxed, here and below: one thread */
+        return false;
+    plc_store_relaxed(&word->state, (uint8_t)PLC_MUTEX_LOCKED_);
+    return true;
+}
+
 int dropin_mutex_lock(pthread_mutex_t *mutex) {
     /* plc_mutex_lock's own first step, taken here so that the common way out makes no call and saves no register. */
-    uint8_t free_state = 0;
     if (PLC_LIKELY(dropin_mutex_kind(mutex) == PTHREAD_MUTEX_TIMED_NP) &&
-        PLC_LIKELY(plc_cas_acquire(&dropin_mutex_word(mutex)->state, &free_state, PLC_MUTEX_LOCKED_))) {
+        PLC_LIKELY(take_free(dropin_mutex_word(mutex)))) {
         dropin_mutex_own(mutex);
         dropin_count(DROPIN_COUNT_MUTEX);
         return 0;
@@ -131,8 +141,12 @@ static int mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t clock, con
 /* ---- Unlock */
 
 static inline void release(pthread_mutex_t *mutex) {
+    plc_mutex_t *word = dropin_mutex_word(mutex);
     dropin_mutex_disown(mutex);
-    plc_mutex_unlock(dropin_mutex_word(mutex)); /* the last touch of the mutex */
+    if (dropin_is_single_threaded() && plc_load_relaxed(&word->state) == PLC_MUTEX_LOCKED_)
+        plc_store_relaxed(&word->state, (uint8_t)0); /* relaxed: one thread */
+    else
+        plc_mutex_unlock(word); /* the last touch of the mutex */
 }
 
 /* A normal mutex may be unlocked by anybody. One that nobody holds stays as it is and is not complained about: programs
