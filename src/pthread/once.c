@@ -20,7 +20,7 @@
    There is no bit for waiters: whoever finishes wakes the key in any case, which happens once in a word's life.
 
    Memory order
-     [O1] what the routine wrote: store-release of the new word -> load-acquire by whoever sees D, and the CAS-acquire
+     [D1] what the routine wrote: store-release of the new word -> load-acquire by whoever sees D, and the CAS-acquire
           of the next runner after an unwound routine. */
 enum {
     RUNNING = 1u,
@@ -58,7 +58,7 @@ struct run {
 /* Runs when the routine has returned, and also when an exception or a cancellation unwinds it. */
 static void finish(struct run *run) {
     uint32_t *word = run->word;
-    plc_store_release(word, run->outcome); /* release [O1]; the word may be gone from here on */
+    plc_store_release(word, run->outcome); /* release [D1]; the word may be gone from here on */
     (void)plc_unpark_all(key_of(word), 0);
 }
 
@@ -70,13 +70,13 @@ static void run_routine(uint32_t *word, void (*routine)(void)) {
 
 static __attribute__((noinline)) int once_slow(uint32_t *word, void (*routine)(void)) {
     for (;;) {
-        uint32_t value = plc_load_acquire(word); /* acquire [O1] */
+        uint32_t value = plc_load_acquire(word); /* acquire [D1] */
         uint32_t mine = dropin_fork_generation() | RUNNING;
         if ((value & DONE) != 0)
             return 0;
         if (value == mine) {
             wait_while(word, value);
-        } else if (plc_cas_acquire(word, &value, mine)) { /* acquire [O1] */
+        } else if (plc_cas_acquire(word, &value, mine)) { /* acquire [D1] */
             run_routine(word, routine);
             return 0;
         }
@@ -86,7 +86,7 @@ static __attribute__((noinline)) int once_slow(uint32_t *word, void (*routine)(v
 static int once(pthread_once_t *control, void (*routine)(void)) {
     uint32_t *word = (uint32_t *)(void *)control;
     dropin_count(DROPIN_COUNT_ONCE);
-    if (PLC_LIKELY((plc_load_acquire(word) & DONE) != 0)) /* acquire [O1] */
+    if (PLC_LIKELY((plc_load_acquire(word) & DONE) != 0)) /* acquire [D1] */
         return 0;
     return once_slow(word, routine);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Memory order
-     [R1] the table is complete: store-release of `found` -> its load-acquire. */
+     [D2] the table is complete: store-release of `found` -> its load-acquire. */
 
 /* dlsym(RTLD_NEXT) takes the oldest version of a symbol, and glibc's oldest pthread_cond_* are another, smaller object.
    So the versions are asked for by name: newest layout first, then each architecture's base, and at last whatever there
@@ -127,12 +127,12 @@ static void find_all(void) {
             die_without(entries[i].name);
         plc_store_relaxed(slot, symbol); /* relaxed: published by `found` */
     }
-    plc_store_release(&found, 1); /* release [R1] */
+    plc_store_release(&found, 1); /* release [D2] */
     errno = saved_errno;
 }
 
 const struct dropin_real *dropin_real(void) {
-    if (PLC_UNLIKELY(plc_load_acquire(&found) == 0)) /* acquire [R1] */
+    if (PLC_UNLIKELY(plc_load_acquire(&found) == 0)) /* acquire [D2] */
         find_all();
     return &table;
 }
