@@ -68,6 +68,8 @@ struct plc_bench_peer {
 void plc_bench_delay(uint64_t turns);
 /* Monotonic time. */
 uint64_t plc_bench_now_ns(void);
+/* Says that a lock let the wrong threads in, and aborts. */
+void plc_bench_broken(const char *what);
 /* Counts one wait for a lock. */
 void plc_bench_record_wait(struct plc_bench_worker *self, uint64_t ns);
 

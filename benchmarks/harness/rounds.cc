@@ -123,11 +123,12 @@ bool run_rounds(const round_options &options, const std::string &filter) {
     benchmark::BenchmarkReporter::Context context;
     writer.ReportContext(context);
 
-    // The first interrupt ends the rounds and keeps what there is; the next one kills.
+    // The first signal ends the rounds and keeps what there is; the next one kills.
     struct sigaction on_interrupt {};
     on_interrupt.sa_handler = [](int) { interrupted = 1; };
     on_interrupt.sa_flags = static_cast<int>(SA_RESETHAND);
     sigaction(SIGINT, &on_interrupt, nullptr);
+    sigaction(SIGTERM, &on_interrupt, nullptr);
 
     std::mt19937_64 random(options.seed);
     // Where everything is disturbed, repeating everything helps nobody.

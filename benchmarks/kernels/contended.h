@@ -12,8 +12,9 @@ void contended_loop(plc_bench_job *job, plc_bench_worker *self) {
     uint64_t section = job->section, outside = job->outside, operations = 0;
     while (!stopped(job)) {
         take_lock<Timed>(self, [&] { object->lock.lock(); });
-        ++object->counter;
+        uint64_t count = read_counter(object->counter);
         delay(section);
+        write_counter(object->counter, count + 1);
         object->lock.unlock();
         delay(outside);
         ++operations;

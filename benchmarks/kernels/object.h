@@ -26,6 +26,16 @@ uint64_t destroy(void *object) {
     return counter;
 }
 
+// Read at the beginning of a section and written back plus one at its end, so that a lock that lets two threads in loses
+// counts; volatile, or the compiler would make it one instruction.
+inline uint64_t read_counter(const uint64_t &counter) {
+    return *static_cast<const volatile uint64_t *>(&counter);
+}
+
+inline void write_counter(uint64_t &counter, uint64_t value) {
+    *static_cast<volatile uint64_t *>(&counter) = value;
+}
+
 inline bool stopped(const plc_bench_job *job) {
     return __atomic_load_n(&job->stop, __ATOMIC_RELAXED) != 0;
 }

@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,16 @@ QUICK_PEERS = "libplc,glibc,std,parking_lot"
 # Without --full only these of glibc's cells are run preloaded.
 PRELOADED_QUICK = "^uncontended/"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+# Set by the first interrupt: what has been measured is still written.
+interrupted = False
+
+
+def on_interrupt(_signal, _frame):
+    global interrupted
+    interrupted = True
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def parse_arguments():
@@ -98,6 +109,8 @@ def run_preloaded(options, binary, library, cells):
     shuffler = random.Random(options.seed)
     rows = []
     for number in range(options.rounds):
+        if interrupted:
+            break
         variants = [("glibc", None), ("libplc_pthread", library)]
         shuffler.shuffle(variants)
         for name, preload in variants:
@@ -141,6 +154,7 @@ def main():
     if options.report_only:
         print(report.markdown(json.load(open(options.report_only))))
         return
+    signal.signal(signal.SIGINT, on_interrupt)
     if options.priority:
         take_priority()
     results = measure(options)

@@ -16,8 +16,9 @@ unsafe fn contended_loop<M: Mutex, const TIMED: bool>(job: &Job, me: &mut Worker
         let begin = wait_begins::<TIMED>();
         object.lock.locked(|| {
             wait_ends::<TIMED>(me, begin);
-            *object.counter.get() += 1;
+            let count = object.counter.read();
             delay(job.section);
+            object.counter.write(count + 1);
         });
         delay(job.outside);
         operations += 1;

@@ -18,6 +18,18 @@ impl<T> Plain<T> {
     }
 }
 
+/// As in kernels/object.h: read at the beginning of a section and written back plus one at its end.
+impl Plain<u64> {
+    #[inline(always)]
+    pub unsafe fn read(&self) -> u64 {
+        self.0.get().read_volatile()
+    }
+    #[inline(always)]
+    pub unsafe fn write(&self, value: u64) {
+        self.0.get().write_volatile(value)
+    }
+}
+
 #[repr(C, align(128))]
 pub struct Guarded<L> {
     pub lock: L,

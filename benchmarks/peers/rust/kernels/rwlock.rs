@@ -13,9 +13,10 @@ unsafe fn write_once<L: RwLock, const TIMED: bool>(object: &Guarded<L>, job: &Jo
     let begin = wait_begins::<TIMED>();
     object.lock.write(|| {
         wait_ends::<TIMED>(me, begin);
-        *object.counter.get() += 1;
+        let count = object.counter.read() + 1;
+        object.counter.write(count);
         delay(job.section);
-        *object.mirror.get() += 1;
+        object.mirror.write(count);
     });
 }
 
@@ -23,9 +24,9 @@ unsafe fn read_once<L: RwLock, const TIMED: bool>(object: &Guarded<L>, job: &Job
     let begin = wait_begins::<TIMED>();
     object.lock.read(|| {
         wait_ends::<TIMED>(me, begin);
-        let counter = *object.counter.get();
+        let count = object.counter.read();
         delay(job.section);
-        assert!(counter == *object.mirror.get());
+        assert!(count == object.mirror.read());
     });
 }
 
