@@ -27,7 +27,7 @@ PLC_BEGIN_DECLS
 
 /** A condition variable; `state` is private. */
 typedef struct plc_condvar {
-    uintptr_t state;
+    uintptr_t state; /**< private */
 } plc_condvar_t;
 
 PLC_STATIC_ASSERT(sizeof(plc_condvar_t) == sizeof(void *), "a condition variable is one word");
@@ -38,8 +38,8 @@ PLC_STATIC_ASSERT(sizeof(plc_condvar_t) == sizeof(void *), "a condition variable
 
 /** How a lock of any type is let go of and taken again. Neither may fail, throw or be null. */
 struct plc_lock_ops {
-    void (*unlock)(void *lock);
-    void (*lock)(void *lock);
+    void (*unlock)(void *lock); /**< Gives the lock up. */
+    void (*lock)(void *lock);   /**< Takes it again, however long that takes. */
 };
 
 PLC_API bool plc_condvar_wait_slow_(plc_condvar_t *condvar, plc_mutex_t *mutex, plc_deadline_t deadline);

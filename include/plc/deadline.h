@@ -19,8 +19,8 @@ enum plc_clock {
 
 /** An instant: nanoseconds on a clock. `ns == INT64_MAX` means never, on either clock. */
 typedef struct plc_deadline {
-    int64_t ns;
-    enum plc_clock clock;
+    int64_t ns;           /**< Nanoseconds since the clock's beginning. */
+    enum plc_clock clock; /**< The clock that they are read on. */
 } plc_deadline_t;
 
 /** Never: the wait ends only by being woken. */

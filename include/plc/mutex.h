@@ -26,7 +26,7 @@ PLC_BEGIN_DECLS
 
 /** A mutex; `state` is private. docs/design.md has its bits. */
 typedef struct PLC_CAPABILITY("mutex") plc_mutex {
-    uint8_t state;
+    uint8_t state; /**< private */
 } plc_mutex_t;
 
 PLC_STATIC_ASSERT(sizeof(plc_mutex_t) == 1, "a mutex is one byte");

@@ -25,7 +25,7 @@ PLC_BEGIN_DECLS
 
 /** A once; `state` is private. */
 typedef struct plc_once {
-    uint8_t state;
+    uint8_t state; /**< private */
 } plc_once_t;
 
 PLC_STATIC_ASSERT(sizeof(plc_once_t) == 1, "a once is one byte");

@@ -34,8 +34,8 @@ struct plc_park_ops {
     /** Run right before and right after each system call that sleeps, never while spinning and never with a bucket
      *  locked; both or none. */
     void (*wait_begin)(void *context);
-    void (*wait_end)(void *context);
-    unsigned flags; /**< PLC_PARK_... */
+    void (*wait_end)(void *context); /**< See wait_begin. */
+    unsigned flags;                  /**< PLC_PARK_... */
 };
 
 enum {
@@ -43,15 +43,17 @@ enum {
     PLC_PARK_NO_SPIN = 2u,  /**< Sleep at once: the caller has just spun. */
 };
 
+/** How a park ended. */
 enum plc_park_status {
     PLC_PARK_UNPARKED,  /**< Another thread unparked this one; the token says how. */
     PLC_PARK_INVALID,   /**< validate returned false; the thread was not queued. */
     PLC_PARK_TIMED_OUT, /**< The deadline passed first; nobody unparked this thread. */
 };
 
+/** What plc_park returns. */
 struct plc_park_result {
-    enum plc_park_status status;
-    uintptr_t token; /**< What the unparking thread passed; 0 unless PLC_PARK_UNPARKED. */
+    enum plc_park_status status; /**< How the park ended. */
+    uintptr_t token;             /**< What the unparking thread passed; 0 unless PLC_PARK_UNPARKED. */
 };
 
 /** What an unpark did or, in its callback, is about to do. */
@@ -76,6 +78,7 @@ PLC_API struct plc_unpark_result plc_unpark_one(const void *key, plc_unpark_call
 /** Wakes every thread under @p key with @p token; returns how many. */
 PLC_API size_t plc_unpark_all(const void *key, uintptr_t token);
 
+/** What a filter says about a thread. */
 enum plc_filter_op {
     PLC_FILTER_UNPARK, /**< Wake this one and go on. */
     PLC_FILTER_SKIP,   /**< Leave this one where it is and go on. */
@@ -88,6 +91,7 @@ PLC_API struct plc_unpark_result plc_unpark_filter(const void *key,
                                                    enum plc_filter_op (*filter)(void *context, uintptr_t park_token),
                                                    plc_unpark_callback callback, void *context);
 
+/** What plc_unpark_requeue is to do. */
 enum plc_requeue_op {
     PLC_REQUEUE_ABORT,              /**< Do nothing. */
     PLC_REQUEUE_WAKE_ONE,           /**< Wake the first. */

@@ -21,12 +21,15 @@ namespace plc {
 /** A mutex of one byte. Lockable and TimedLockable. */
 class PLC_CAPABILITY("mutex") mutex {
   public:
+    /** The C type. */
     using native_handle_type = plc_mutex_t *;
 
     constexpr mutex() noexcept = default;
     mutex(const mutex &) = delete;
     mutex &operator=(const mutex &) = delete;
 
+    /** @{ */
+    /** As in std::timed_mutex. A free lock is taken even after the deadline. */
     void lock() noexcept PLC_ACQUIRE() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_mutex_lock(&raw_);
     }
@@ -47,6 +50,7 @@ class PLC_CAPABILITY("mutex") mutex {
     void unlock() noexcept PLC_RELEASE() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_mutex_unlock(&raw_);
     }
+    /** @} */
     /** Unlocks and hands over to the thread that waits longest, if there is one. */
     void unlock_fair() noexcept PLC_RELEASE() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_mutex_unlock_fair(&raw_);
@@ -55,9 +59,11 @@ class PLC_CAPABILITY("mutex") mutex {
     void bump() noexcept PLC_REQUIRES(this) PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_mutex_bump(&raw_);
     }
+    /** Does anybody hold it? Out of date as soon as it is known, unless the caller does. */
     bool is_locked() const noexcept {
         return plc_mutex_is_locked(&raw_);
     }
+    /** For the functions of C. */
     native_handle_type native_handle() noexcept {
         return &raw_;
     }
@@ -69,12 +75,15 @@ class PLC_CAPABILITY("mutex") mutex {
 /** A reader-writer lock of one word. Lockable, TimedLockable, SharedLockable and SharedTimedLockable. */
 class PLC_CAPABILITY("shared_mutex") shared_mutex {
   public:
+    /** The C type. */
     using native_handle_type = plc_rwlock_t *;
 
     constexpr shared_mutex() noexcept = default;
     shared_mutex(const shared_mutex &) = delete;
     shared_mutex &operator=(const shared_mutex &) = delete;
 
+    /** @{ */
+    /** As in std::shared_timed_mutex: the exclusive mode. */
     void lock() noexcept PLC_ACQUIRE() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_write_lock(&raw_);
     }
@@ -95,6 +104,7 @@ class PLC_CAPABILITY("shared_mutex") shared_mutex {
     void unlock() noexcept PLC_RELEASE() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_write_unlock(&raw_);
     }
+    /** @} */
     /** Unlocks and hands over to the threads that wait longest, if there are any. */
     void unlock_fair() noexcept PLC_RELEASE() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_write_unlock_fair(&raw_);
@@ -104,6 +114,8 @@ class PLC_CAPABILITY("shared_mutex") shared_mutex {
         plc_rwlock_write_bump(&raw_);
     }
 
+    /** @{ */
+    /** As in std::shared_timed_mutex: the shared mode. */
     void lock_shared() noexcept PLC_ACQUIRE_SHARED() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_read_lock(&raw_);
     }
@@ -124,6 +136,7 @@ class PLC_CAPABILITY("shared_mutex") shared_mutex {
     void unlock_shared() noexcept PLC_RELEASE_SHARED() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_read_unlock(&raw_);
     }
+    /** @} */
     /** lock_shared for a thread that may hold the lock shared already: waiting writers do not stop it. */
     void lock_shared_recursive() noexcept PLC_ACQUIRE_SHARED() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_recursive_read_lock(&raw_);
@@ -133,9 +146,11 @@ class PLC_CAPABILITY("shared_mutex") shared_mutex {
         plc_rwlock_downgrade(&raw_);
     }
 
+    /** Does anybody hold it? Out of date as soon as it is known, unless the caller does. */
     bool is_locked() const noexcept {
         return plc_rwlock_is_locked(&raw_);
     }
+    /** For the functions of C. */
     native_handle_type native_handle() noexcept {
         return &raw_;
     }
@@ -148,6 +163,8 @@ class PLC_CAPABILITY("shared_mutex") shared_mutex {
  *  The members are named as boost::upgrade_mutex's. */
 class PLC_CAPABILITY("upgrade_mutex") upgrade_mutex : public shared_mutex {
   public:
+    /** @{ */
+    /** The upgradable mode. */
     void lock_upgrade() noexcept PLC_ACQUIRE_SHARED() PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_upgradable_lock(&raw_);
     }
@@ -171,11 +188,13 @@ class PLC_CAPABILITY("upgrade_mutex") upgrade_mutex : public shared_mutex {
         plc_rwlock_upgradable_unlock(&raw_);
     }
 
+    /** @} */
     /** Upgradable to exclusive; waits for the readers to leave, and no other writer comes in between. */
     void unlock_upgrade_and_lock() noexcept PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_upgrade(&raw_);
     }
-    /** The same if there are no readers. False: still upgradable. */
+    /** @{ */
+    /** Upgradable to exclusive, if there are no readers or they leave in time. False: still upgradable. */
     bool try_unlock_upgrade_and_lock() noexcept PLC_NO_THREAD_SAFETY_ANALYSIS {
         return plc_rwlock_try_upgrade(&raw_);
     }
@@ -190,6 +209,7 @@ class PLC_CAPABILITY("upgrade_mutex") upgrade_mutex : public shared_mutex {
         return plc_rwlock_try_upgrade(&raw_) ||
                detail::wait_until(time, [this](plc_deadline_t end) { return plc_rwlock_upgrade_until(&raw_, end); });
     }
+    /** @} */
     /** Exclusive to upgradable. */
     void unlock_and_lock_upgrade() noexcept PLC_NO_THREAD_SAFETY_ANALYSIS {
         plc_rwlock_downgrade_to_upgradable(&raw_);
@@ -205,6 +225,7 @@ class PLC_CAPABILITY("upgrade_mutex") upgrade_mutex : public shared_mutex {
  *  neither std::chrono::steady_clock nor system_clock. */
 class condition_variable {
   public:
+    /** The C type. */
     using native_handle_type = plc_condvar_t *;
 
     constexpr condition_variable() noexcept = default;
@@ -220,6 +241,8 @@ class condition_variable {
         return plc_condvar_notify_all(&raw_);
     }
 
+    /** @{ */
+    /** As in std::condition_variable_any. */
     template <typename Lock>
     void wait(Lock &lock) {
         wait_for_deadline(lock, PLC_NO_DEADLINE);
@@ -257,7 +280,9 @@ class condition_variable {
                 return predicate();
         return true;
     }
+    /** @} */
 
+    /** For the functions of C. */
     native_handle_type native_handle() noexcept {
         return &raw_;
     }
@@ -290,6 +315,7 @@ class condition_variable {
 /** What call_once needs to remember: one byte. */
 class once_flag {
   public:
+    /** The C type. */
     using native_handle_type = plc_once_t *;
 
     constexpr once_flag() noexcept = default;
@@ -300,6 +326,7 @@ class once_flag {
     bool is_done() const noexcept {
         return plc_once_is_done(&raw_);
     }
+    /** For the functions of C. */
     native_handle_type native_handle() noexcept {
         return &raw_;
     }
