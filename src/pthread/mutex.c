@@ -229,7 +229,6 @@ DROPIN_EXPORT(pthread_mutex_timedlock, mutex_timedlock);
 DROPIN_EXPORT(pthread_mutex_clocklock, mutex_clocklock);
 DROPIN_EXPORT(pthread_mutex_unlock, dropin_mutex_unlock);
 DROPIN_EXPORT(pthread_mutex_consistent, mutex_consistent);
-DROPIN_EXPORT(pthread_mutex_consistent_np, mutex_consistent);
 DROPIN_EXPORT(pthread_mutex_getprioceiling, mutex_getprioceiling);
 DROPIN_EXPORT(pthread_mutex_setprioceiling, mutex_setprioceiling);
 DROPIN_EXPORT(__pthread_mutex_init, mutex_init);
@@ -237,3 +236,7 @@ DROPIN_EXPORT(__pthread_mutex_destroy, mutex_destroy);
 DROPIN_EXPORT(__pthread_mutex_lock, dropin_mutex_lock);
 DROPIN_EXPORT(__pthread_mutex_trylock, mutex_trylock);
 DROPIN_EXPORT(__pthread_mutex_unlock, dropin_mutex_unlock);
+
+/* <pthread.h> turns this older name into the newer one, so it is spelt for the assembler only. */
+extern __typeof__(mutex_consistent) consistent_np __asm__("pthread_mutex_consistent_np")
+    __attribute__((alias("mutex_consistent"), visibility("default")));
