@@ -17,6 +17,7 @@ namespace {
 struct options {
     plc_bench::round_options rounds;
     bool full = false;
+    bool one_thread = false;
     uint64_t duration_ms = 100;
 };
 
@@ -28,6 +29,7 @@ constexpr const char *usage =
     "  --repeats=N             repeat a run that other work disturbed up to N times (default 1)\n"
     "  --duration-ms=N         length of a run with several threads (default 100)\n"
     "  --matrix=quick|full     (default quick)\n"
+    "  --one-thread            no second, idle thread: what a single-threaded process sees; only for `uncontended`\n"
     "  --no-waits              no second run for the waiting times: for profilers\n";
 
 std::vector<std::string> split(const std::string &list) {
@@ -56,6 +58,8 @@ bool parse(const std::string &argument, options &parsed) {
         parsed.duration_ms = std::stoull(value);
     else if (name == "--matrix" && (value == "quick" || value == "full"))
         parsed.full = value == "full";
+    else if (argument == "--one-thread")
+        parsed.one_thread = true;
     else if (argument == "--no-waits")
         plc_bench::leave_out_waits();
     else
@@ -94,14 +98,17 @@ int main(int argc, char **argv) {
     options parsed;
     if (!parse_all(argc, argv, parsed))
         return 2;
-    keep_second_thread();
+    if (!parsed.one_thread)
+        keep_second_thread();
     plc_bench::calibrate_delay();
     plc_bench::set_run_duration(parsed.duration_ms * 1000000);
     plc_bench::register_uncontended();
-    plc_bench::register_contended(parsed.full);
-    plc_bench::register_rwlock(parsed.full);
-    plc_bench::register_ping_pong();
-    plc_bench::register_queue(parsed.full);
+    if (!parsed.one_thread) {
+        plc_bench::register_contended(parsed.full);
+        plc_bench::register_rwlock(parsed.full);
+        plc_bench::register_ping_pong();
+        plc_bench::register_queue(parsed.full);
+    }
     benchmark::AddCustomContext("delay_turns_per_us", std::to_string(plc_bench::delay_turns_per_ns() * 1000));
     benchmark::AddCustomContext("duration_ms", std::to_string(parsed.duration_ms));
     benchmark::AddCustomContext("seed", std::to_string(parsed.rounds.seed));

@@ -149,8 +149,10 @@ def bars(cells):
     for name, peers in cells.items():
         if "ping_pong/processors:2" in name:
             bar(lines, name + ", to glibc", ratio(peers, "libplc", "glibc"), 0.1)
-    preloaded = cells.get("preloaded/uncontended/lock_unlock", {})
-    bar(lines, "preloaded uncontended lock+unlock, to glibc", ratio(preloaded, "libplc_pthread", "glibc"), 1.0)
+    for prefix, what in (("preloaded", ""), ("preloaded_one_thread", ", one thread in the process")):
+        preloaded = cells.get(prefix + "/uncontended/lock_unlock", {})
+        bar(lines, "preloaded uncontended lock+unlock%s, to glibc" % what, ratio(preloaded, "libplc_pthread", "glibc"),
+            1.0)
     slower = sorted(((ratio(peers, "libplc", "glibc") or 0, name) for name, peers in contended.items()), reverse=True)
     slower = [(value, name) for value, name in slower if round(value, 2) > 1.0]
     if slower:

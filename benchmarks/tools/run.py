@@ -103,8 +103,11 @@ def run_plain(options, binary):
     return run_binary(options, binary, extra)
 
 
-def run_preloaded(options, binary, library, cells):
+def run_preloaded(options, binary, library, cells, prefix, flags):
     """glibc's loops with and without the drop-in, process by process, in shuffled order."""
+    cells = [name for name in cells if re.search(options.filter or ".", prefix + name)]
+    if not cells:
+        return []
     wanted = "^(%s)/glibc$" % "|".join(map(re.escape, cells))
     shuffler = random.Random(options.seed)
     rows = []
@@ -114,12 +117,12 @@ def run_preloaded(options, binary, library, cells):
         variants = [("glibc", None), ("libplc_pthread", library)]
         shuffler.shuffle(variants)
         for name, preload in variants:
-            extra = ["--rounds=1", "--peers=glibc", "--benchmark_filter=" + wanted]
+            extra = ["--rounds=1", "--peers=glibc", "--benchmark_filter=" + wanted] + flags
             for row in run_binary(options, binary, extra, preload, quiet=True)["benchmarks"]:
-                row["name"] = "preloaded/" + re.sub(r"/glibc$", "/" + name, row["name"])
+                row["name"] = prefix + re.sub(r"/glibc$", "/" + name, row["name"])
                 row["repetition_index"] = number
                 rows.append(row)
-        print("preloaded: round %d/%d" % (number + 1, options.rounds), file=sys.stderr)
+        print("%s: round %d/%d" % (prefix.rstrip("/"), number + 1, options.rounds), file=sys.stderr)
     return rows
 
 
@@ -135,14 +138,14 @@ def measure(options):
         measured = run_plain(options, binary)
         context, rows = measured["context"], measured["benchmarks"]
     preloadable = re.compile("." if options.full else PRELOADED_QUICK)
-    cells = [name[:-len("/glibc")] for name in known if name.endswith("/glibc") and preloadable.search(name)
-             and wanted.search("preloaded/" + name)]
+    cells = [name[:-len("/glibc")] for name in known if name.endswith("/glibc") and preloadable.search(name)]
+    single = [name for name in cells if name.startswith("uncontended/")]
     library = next(iter(sorted(build.glob("src/**/libplc_pthread.so"))), None)
-    if cells and not options.no_preload:
-        if library:
-            rows += run_preloaded(options, binary, library.resolve(), cells)
-        else:
-            print("No libplc_pthread.so: the preloaded cells are left out", file=sys.stderr)
+    if library and not options.no_preload:
+        rows += run_preloaded(options, binary, library.resolve(), cells, "preloaded/", [])
+        rows += run_preloaded(options, binary, library.resolve(), single, "preloaded_one_thread/", ["--one-thread"])
+    elif not options.no_preload:
+        print("No libplc_pthread.so: the preloaded cells are left out", file=sys.stderr)
     if not rows:
         sys.exit("No cell matches %s" % options.filter)
     context["seed"] = options.seed
