@@ -11,7 +11,11 @@
    same code speak of the same mutant; a line that was inlined in several places is one mutant only if all copies are
    weakened together, so they are. */
 
-enum { MAX_SITES = 512, MAX_MUTANTS = 1024 };
+enum {
+    MAX_SITES = 512,
+    MAX_MUTANTS = 1024,
+    SITE_EXECUTIONS = 5000, /* after these hardly a new site turns up */
+};
 
 enum site_kind { SITE_ORDER, SITE_FAILURE_ORDER, SITE_WAKE, SITE_NAMED };
 
@@ -132,10 +136,13 @@ static void resolve_sites(void) {
 }
 
 static void collect_mutants(void) {
+    uint64_t limit = mc.options.max_executions;
     site_count = mutant_count = 0;
+    mc.options.max_executions = limit && limit < SITE_EXECUTIONS ? limit : SITE_EXECUTIONS;
     recording = true;
     explore();
     recording = false;
+    mc.options.max_executions = limit;
     resolve_sites();
     for (int i = 0; i < site_count; i++)
         add_mutants_of(i);
@@ -173,8 +180,10 @@ int mutate_scenario(void) {
     collect_mutants();
     printf("%s: %d mutants\n", mc.scenario->name, mutant_count);
     for (int i = 0; i < mutant_count; i++) {
-        if (is_known_killed(mutants[i].name))
+        if (is_known_killed(mutants[i].name)) {
+            printf("  %-8s %s  [by an earlier scenario]\n", "killed", mutants[i].name);
             continue;
+        }
         active = &mutants[i];
         explore();
         active = NULL;

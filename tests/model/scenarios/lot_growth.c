@@ -74,12 +74,40 @@ static void left_or_woken(void) {
     lot_must_be_empty();
 }
 
+/* Both may see the wish, one after the other may act on it. */
+static void two_growths(int self) {
+    (void)self;
+    plc_bucket_table_prepare();
+    plc_bucket_table_wish_to_grow();
+    plc_bucket_table_prepare();
+}
+
+/* Whoever sees the new table sees what is in it. */
+static void growth_vs_lookup(int self) {
+    if (self == 0)
+        plc_bucket_table_prepare();
+    else
+        MC_ASSERT(!plc_unpark_one(&key, NULL, NULL).unparked);
+}
+
 #ifdef IDEAL
 #define BOUND 3
 #else
 #define BOUND 2
 #endif
-MC_SCENARIOS({.name = "growth: against park and unpark" ON,
+MC_SCENARIOS({.name = "growth: two at once" ON,
+              .threads = 2,
+              .setup = setup,
+              .thread = two_growths,
+              .finish = lot_must_be_empty,
+              .preemptions = 4,
+              .stale = 2},
+             {.name = "growth: against a lookup" ON,
+              .threads = 2,
+              .setup = setup,
+              .thread = growth_vs_lookup,
+              .finish = lot_must_be_empty},
+             {.name = "growth: against park and unpark" ON,
               .threads = 3,
               .setup = setup,
               .thread = growth_vs_park_and_unpark,

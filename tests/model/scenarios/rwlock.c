@@ -117,6 +117,48 @@ static void downgrade_to_upgradable(int self) {
     plc_rwlock_write_unlock(&lock);
 }
 
+/* An upgradable holder leaves before or after the reader beside it; the writer comes after both. */
+static void upgradable_reader_writer(int self) {
+    if (self == 0) {
+        plc_rwlock_upgradable_lock(&lock);
+        look(self);
+        plc_rwlock_upgradable_unlock(&lock);
+    } else if (self == 1) {
+        read_once(self);
+    } else {
+        write_once(self);
+    }
+}
+
+/* Tries only, in all modes: nobody waits, and nobody gets in beside a writer. */
+static void tries_only(int self) {
+    if (self == 0 && plc_rwlock_try_write_lock(&lock)) {
+        change();
+        plc_rwlock_write_unlock(&lock);
+    } else if (self == 1 && plc_rwlock_try_read_lock(&lock)) {
+        look(self);
+        plc_rwlock_read_unlock(&lock);
+    } else if (self == 2 && plc_rwlock_try_upgradable_lock(&lock)) {
+        look(self);
+        if (plc_rwlock_try_upgrade(&lock)) {
+            change();
+            plc_rwlock_write_unlock(&lock);
+        } else {
+            plc_rwlock_downgrade_upgradable(&lock);
+            plc_rwlock_read_unlock(&lock);
+        }
+    }
+}
+
+static void try_recursive(int self) {
+    if (self)
+        write_once(self);
+    else if (plc_rwlock_try_recursive_read_lock(&lock)) {
+        look(self);
+        plc_rwlock_read_unlock(&lock);
+    }
+}
+
 /* ---- Time */
 
 static void write_or_give_up(void) {
@@ -168,6 +210,27 @@ static void upgrade_times_out(int self) {
         upgrade_or_stay();
     else
         read_once(self);
+}
+
+/* All the forms with a deadline that no other scenario has. */
+static void all_give_up(int self) {
+    if (self == 0) {
+        write_or_give_up();
+    } else if (self == 1) {
+        if (plc_rwlock_recursive_read_lock_until(&lock, soon())) {
+            look(self);
+            plc_rwlock_read_unlock(&lock);
+        }
+    } else if (plc_rwlock_upgradable_lock_until(&lock, soon())) {
+        look(self);
+        if (plc_rwlock_upgrade_until(&lock, soon())) {
+            change();
+            plc_rwlock_downgrade(&lock);
+            plc_rwlock_read_unlock(&lock);
+        } else {
+            plc_rwlock_upgradable_unlock(&lock);
+        }
+    }
 }
 
 static void writer_times_out_beside_reader(int self) {
@@ -245,6 +308,13 @@ MC_SCENARIOS(
     {.name = "rwlock: two upgraders" ON, TWO, .thread = two_upgraders, BOUND(4)},
     {.name = "rwlock: upgrade with readers" ON, THREE, .thread = upgrade_vs_readers, BOUND3(3)},
     {.name = "rwlock: an upgrader, a writer, a reader" ON, THREE, .thread = upgrader_writer_reader, BOUND3(3)},
+    {.name = "rwlock: an upgradable holder, a reader, a writer" ON,
+     THREE,
+     .thread = upgradable_reader_writer,
+     BOUND3(3)},
+    {.name = "rwlock: tries only" ON, THREE, .thread = tries_only, BOUND3(4)},
+    {.name = "rwlock: a recursive try" ON, TWO, .thread = try_recursive, BOUND(4)},
+    {.name = "rwlock: all give up" ON, THREE, .thread = all_give_up, BOUND3(2)},
     {.name = "rwlock: downgrade" ON, THREE, .thread = downgrade_vs_all, BOUND3(3)},
     {.name = "rwlock: downgrade to upgradable" ON, TWO, .thread = downgrade_to_upgradable, BOUND(4)},
     {.name = "rwlock: last reader leaving, writer giving up" ON, TWO, .thread = last_reader_vs_time_out, BOUND(4)},

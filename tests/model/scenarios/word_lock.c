@@ -2,6 +2,8 @@
 /* The word lock excludes, publishes, and forgets nobody in its queue. */
 #include "word_lock/word_lock.h"
 
+#include <plc/detail/atomic.h>
+
 #include "mc.h"
 
 static struct plc_word_lock lock;
@@ -29,6 +31,31 @@ static void first_one_tries(int self) {
     }
 }
 
+/* T0 gives back a lock that was taken before the start, and works on the queue in which T1 waits; T2 takes the lock
+   meanwhile, and keeps it until T3 has come, which joins the queue. */
+static uint8_t arrived;
+
+static void held_from_the_start(void) {
+    plc_word_lock_lock(&lock);
+}
+
+static void push_while_unlocking(int self) {
+    if (self == 0) {
+        plc_word_lock_unlock(&lock);
+    } else if (self == 1) {
+        count_once(self);
+    } else if (self == 3) {
+        plc_store_relaxed(&arrived, 1);
+        count_once(self);
+    } else if (plc_word_lock_try_lock(&lock)) {
+        counter++;
+        tries++;
+        while (!plc_load_relaxed(&arrived))
+            mc_yield();
+        plc_word_lock_unlock(&lock);
+    }
+}
+
 /* Everybody had the lock, and it is free again: no flag, no queue. */
 static void all_counted(int expected) {
     MC_ASSERT(counter == expected);
@@ -52,6 +79,10 @@ static void one_and_tries(void) {
 }
 
 static void two_and_tries(void) {
+    all_counted(2 + tries);
+}
+
+static void two_waiters_and_tries(void) {
     all_counted(2 + tries);
 }
 
@@ -86,4 +117,10 @@ MC_SCENARIOS({.name = "word_lock: two threads", .threads = 2, .thread = count_on
               .thread = count_once,
               .finish = four,
               .preemptions = 2,
-              .stale = 1});
+              .stale = 1},
+             {.name = "word_lock: a push while an unlocker works on the queue",
+              .threads = 4,
+              .setup = held_from_the_start,
+              .thread = push_while_unlocking,
+              .finish = two_waiters_and_tries,
+              .preemptions = 2});
