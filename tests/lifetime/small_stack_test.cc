@@ -69,7 +69,9 @@ TEST(SmallStack, EveryLockIsContended) {
 TEST(SmallStack, TheLotGrowsThere) {
     if (plc_test::with_asan || plc_test::with_tsan)
         GTEST_SKIP() << "a sanitizer's frames are larger";
-    constexpr size_t crowd = 400;
+    /* All in one bucket, so that looks walk past many, and more than half as many as there are buckets. */
+    const auto keys = plc_test::keys_beside(plc_test::key_arena(0), 160);
+    const size_t crowd = keys.size();
     std::atomic<size_t> queued{0};
     const size_t size = plc_bucket_table_size();
     plc_test::SmallThreads sleepers(smallest_stack());
@@ -80,14 +82,14 @@ TEST(SmallStack, TheLotGrowsThere) {
             plc_park(context, &nested, nullptr, 0, plc_deadline_t{0, PLC_CLOCK_MONOTONIC});
             ++*static_cast<std::atomic<size_t> *>(context);
         };
-        EXPECT_EQ(plc_park(plc_test::key_arena(i), &ops, &queued, 0, PLC_NO_DEADLINE).token, 5u);
+        EXPECT_EQ(plc_park(keys[i], &ops, &queued, 0, PLC_NO_DEADLINE).token, 5u);
     });
     while (queued.load() != crowd)
         std::this_thread::yield();
     /* Looks that walk past strangers wish for growth, and a thread that parks grants it: not for the first wish. */
     for (int attempt = 0; attempt < 200 && plc_bucket_table_size() == size; ++attempt) {
         for (size_t i = 0; i < crowd; ++i)
-            EXPECT_EQ(plc_test::parked_count(plc_test::key_arena(i)), 1u);
+            EXPECT_EQ(plc_test::parked_count(keys[i]), 1u);
         plc_test::SmallThreads grower(smallest_stack());
         grower.start(1, [&](size_t) {
             const plc_park_ops ops = {};
@@ -97,7 +99,7 @@ TEST(SmallStack, TheLotGrowsThere) {
     }
     EXPECT_GT(plc_bucket_table_size(), size);
     for (size_t i = 0; i < crowd; ++i)
-        EXPECT_EQ(plc_unpark_all(plc_test::key_arena(i), 5), 1u);
+        EXPECT_EQ(plc_unpark_all(keys[i], 5), 1u);
     sleepers.join();
 }
 
