@@ -29,12 +29,6 @@ struct alignas(128) member {
     uint64_t switches = 0;
 };
 
-uint64_t thread_processor_ns() {
-    timespec used;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return static_cast<uint64_t>(used.tv_sec) * 1000000000u + static_cast<uint64_t>(used.tv_nsec);
-}
-
 uint64_t thread_switches() {
     rusage usage;
     getrusage(RUSAGE_THREAD, &usage);
@@ -154,6 +148,12 @@ void run_fresh(const plc_bench_kernel &kernel, const cell &what, bool timed, out
             result.waits.merge(*each.waits);
 }
 } // namespace
+
+uint64_t thread_processor_ns() {
+    timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return static_cast<uint64_t>(used.tv_sec) * 1000000000u + static_cast<uint64_t>(used.tv_nsec);
+}
 
 void set_run_duration(uint64_t ns) {
     run_duration_ns = ns;

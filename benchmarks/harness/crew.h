@@ -31,6 +31,9 @@ struct outcome {
     wait_histogram waits; // of the timed run
 };
 
+// The processor time of the calling thread.
+uint64_t thread_processor_ns();
+
 // How long each run of a crew lasts, for all cells.
 void set_run_duration(uint64_t ns);
 // No timed runs.

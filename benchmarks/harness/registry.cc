@@ -48,22 +48,23 @@ void run_crew_cell(benchmark::State &state, const std::string &name, const cell 
     report_outcome(state, result);
 }
 
-// The median of short slices: an interrupt or a preemption spoils one slice, not the figure.
+// The processor's time, for these loops never sleep; the median of short slices, so that an interrupt spoils one slice
+// and not the figure.
 void run_loop_cell(benchmark::State &state, plc_bench_loop loop) {
     constexpr std::size_t slices = 25;
     constexpr uint64_t slice_ns = 1000000;
     uint64_t n = 1000, took = 0;
     do {
         n *= 2;
-        uint64_t begin = plc_bench_now_ns();
+        uint64_t begin = thread_processor_ns();
         loop(n);
-        took = plc_bench_now_ns() - begin;
+        took = thread_processor_ns() - begin;
     } while (took < slice_ns);
     std::vector<double> times;
     for (std::size_t slice = 0; slice < slices; ++slice) {
-        uint64_t begin = plc_bench_now_ns();
+        uint64_t begin = thread_processor_ns();
         loop(n);
-        times.push_back(static_cast<double>(plc_bench_now_ns() - begin) / static_cast<double>(n));
+        times.push_back(static_cast<double>(thread_processor_ns() - begin) / static_cast<double>(n));
     }
     std::nth_element(times.begin(), times.begin() + slices / 2, times.end());
     report_time(state, times[slices / 2]);

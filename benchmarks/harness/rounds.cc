@@ -46,7 +46,7 @@ std::vector<chosen_cell> choose(const round_options &options, const std::string 
     for (const entry &each : registered_entries()) {
         bool peer_wanted = options.peers.empty() ||
                            std::find(options.peers.begin(), options.peers.end(), each.peer) != options.peers.end();
-        if (!peer_wanted || !std::regex_search(each.cell + "/" + each.peer, wanted))
+        if (!peer_wanted || !std::regex_search(each.cell, wanted))
             continue;
         if (cells.empty() || cells.back().name != each.cell)
             cells.push_back({each.cell, {}});

@@ -17,7 +17,7 @@ struct round_options {
     std::vector<std::string> peers; // empty: all
 };
 
-// Returns whether anything ran.
+// The filter is matched with cells, not with peers. Returns whether anything ran.
 bool run_rounds(const round_options &options, const std::string &filter);
 } // namespace plc_bench
 #endif

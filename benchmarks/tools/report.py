@@ -143,7 +143,7 @@ def bars(cells):
     bar(lines, "uncontended lock+unlock, to parking_lot", ratio(single, "libplc", "parking_lot"), 1.1)
     contended = {name: peers for name, peers in cells.items() if workload_of(name) == "contended"}
     worst = max(((ratio(peers, "libplc", "glibc") or 0, name) for name, peers in contended.items()), default=(None, ""))
-    bar(lines, "contended, worst cell to glibc" + (" (%s)" % worst[1] if worst[1] else ""), worst[0] or None, 1.0)
+    bar(lines, "contended, worst cell to glibc" + (" (%s)" % worst[1] if worst[0] else ""), worst[0] or None, 1.0)
     bar(lines, "contended, geometric mean to parking_lot",
         geometric_mean([ratio(peers, "libplc", "parking_lot") for peers in contended.values()]), 1.1)
     for name, peers in cells.items():

@@ -108,7 +108,7 @@ def run_preloaded(options, binary, library, cells, prefix, flags):
     cells = [name for name in cells if re.search(options.filter or ".", prefix + name)]
     if not cells:
         return []
-    wanted = "^(%s)/glibc$" % "|".join(map(re.escape, cells))
+    wanted = "^(%s)$" % "|".join(map(re.escape, cells))
     shuffler = random.Random(options.seed)
     rows = []
     for number in range(options.rounds):
@@ -134,11 +134,12 @@ def measure(options):
     print("Seed %d, %d rounds of %d ms" % (options.seed, options.rounds, options.duration_ms), file=sys.stderr)
     context, rows = {}, []
     known = list_cells(options, binary)
-    if any(wanted.search(name) and (peers is None or name.rsplit("/", 1)[1] in peers) for name in known):
+    split = [name.rsplit("/", 1) for name in known]
+    if any(wanted.search(cell) and (peers is None or peer in peers) for cell, peer in split):
         measured = run_plain(options, binary)
         context, rows = measured["context"], measured["benchmarks"]
     preloadable = re.compile("." if options.full else PRELOADED_QUICK)
-    cells = [name[:-len("/glibc")] for name in known if name.endswith("/glibc") and preloadable.search(name)]
+    cells = [cell for cell, peer in split if peer == "glibc" and preloadable.search(cell)]
     single = [name for name in cells if name.startswith("uncontended/")]
     library = next(iter(sorted(build.glob("src/**/libplc_pthread.so"))), None)
     if library and not options.no_preload:
