@@ -6,31 +6,17 @@
 #include "statistics.h"
 #include "thread.h"
 
-#include <plc/rwlock.h>
+#include <plc/detail/patient_read.h>
 
 #include <errno.h>
 #include <string.h>
 
-/* Who may read although a writer waits? glibc's default kind lets everybody, so that programs which read-lock
-   recursively, or which wait for another reader while they read, do not lock up; but fifteen readers can keep a writer
-   out for good. Here, for the default kind:
-
-     1. A thread that holds a read lock, of any rwlock, reads through. Of any, because two threads may hold one each and
-        want the other's. A count says that as well as a list would, cannot overflow, and is never wrong in the
-        dangerous direction by more than one unlock that another thread did in its place.
-     2. Others queue behind the writer. Whoever is still queued after 100 ms, and finds that readers still have the
-        lock, reads through too: some reader inside may be waiting for it. So nothing locks up that does not under glibc,
-        and each thread overtakes a waiting writer at most ten times a second.
-     3. If a writer has the lock after those 100 ms, the next patience is twice as long: a reader that gives up its place
-        in the queue loses it, and must not do so for ever.
-
-   The kind "prefer writer, nonrecursive" always queues behind the writer, as in glibc.
+/* The default kind is read as plc/detail/patient_read.h describes: readers may recurse, writers do not starve. The kind
+   "prefer writer, nonrecursive" always queues behind the writer, as in glibc.
 
    __cur_writer is the writer's tid from after the word was taken until before it is given back. Only the writer stores
    it; others compare it with their own tid, or hold a read lock, which the writer's stores happen before or after. So it
    is relaxed everywhere. */
-enum { PATIENCE_NS = 100000000 };
-
 PLC_STATIC_ASSERT(sizeof(plc_rwlock_t) <= offsetof(pthread_rwlock_t, __data.__wrphase_futex),
                   "our word fits before the fields that we keep");
 
@@ -65,28 +51,6 @@ static inline int now_writing(pthread_rwlock_t *rwlock) {
 
 /* ---- Reading */
 
-/* Does the deadline come within this time? */
-static bool is_within(plc_deadline_t deadline, int64_t ns) {
-    struct timespec now;
-    if (plc_deadline_is_never(deadline))
-        return false;
-    (void)clock_gettime(deadline.clock == PLC_CLOCK_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME, &now);
-    return deadline.ns <= (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + ns;
-}
-
-/* Rules 2 and 3. */
-static bool read_patiently(plc_rwlock_t *word, plc_deadline_t deadline) {
-    for (int64_t patience = PATIENCE_NS;; patience *= 2) {
-        bool is_last = is_within(deadline, patience);
-        if (plc_rwlock_read_lock_until(word, is_last ? deadline : plc_deadline_after_ns(patience)))
-            return true;
-        if (!is_last && plc_rwlock_try_recursive_read_lock(word))
-            return true;
-        if (is_last)
-            return false;
-    }
-}
-
 static __attribute__((noinline)) int read_slow(pthread_rwlock_t *rwlock, plc_deadline_t deadline) {
     plc_rwlock_t *word = word_of(rwlock);
     bool taken;
@@ -94,10 +58,8 @@ static __attribute__((noinline)) int read_slow(pthread_rwlock_t *rwlock, plc_dea
         return EDEADLK;
     if (never_reads_through(rwlock))
         taken = plc_rwlock_read_lock_until(word, deadline);
-    else if (dropin_thread.read_locks != 0)
-        taken = plc_rwlock_recursive_read_lock_until(word, deadline); /* rule 1 */
     else
-        taken = read_patiently(word, deadline);
+        taken = plc_rwlock_read_as_pthread_(word, dropin_thread.read_locks, deadline);
     return taken ? now_reading() : ETIMEDOUT;
 }
 
