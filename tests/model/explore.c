@@ -155,3 +155,11 @@ bool explore(void) {
     mc.statistics.seconds = seconds_now() - start;
     return mc.failure == MC_PASS;
 }
+
+/* Runs the path that failed once more, and prints what happened. */
+void explain_failure(void) {
+    mc.tracing = true;
+    explore_once();
+    mc.tracing = false;
+    trace_print();
+}

@@ -137,7 +137,7 @@ struct options {
     int preemptions, stale, spurious, weak_failures, clock_jumps, stop_at;
     uint64_t max_executions;
     double seconds;
-    const char *only, *replay, *stats, *killed, *sites_under;
+    const char *only, *replay, *stats, *killed, *sites_under, *explain;
 };
 
 struct statistics {
@@ -250,6 +250,7 @@ bool schedule_parse(const char *text);
 /* explore.c */
 bool explore(void);
 void explore_contention(void);
+void explain_failure(void);
 void explore_once(void);
 _Noreturn void execution_failed(enum mc_failure failure, const void *site, const void *other, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -22,6 +22,7 @@ static const char usage[] =
     "  --stop-at STEP       trap before this step, for a debugger (with --replay)\n"
     "  --mutants            name the mutants\n"
     "  --mutate             explore every mutant; the exit status is 0 even if some survive\n"
+    "  --explain TEXT       with --mutate: only mutants whose name contains TEXT, with the traces of their failures\n"
     "  --under TEXT         only mutants whose file name contains TEXT\n"
     "  --killed FILE        skip the mutants in FILE, and add those that are killed\n"
     "  --stats FILE         append a line of statistics for each scenario\n";
@@ -57,6 +58,8 @@ static const char **text_option(const char *name) {
         return &options->stats;
     if (!strcmp(name, "--killed"))
         return &options->killed;
+    if (!strcmp(name, "--explain"))
+        return &options->explain;
     if (!strcmp(name, "--under"))
         return &options->sites_under;
     return NULL;
@@ -138,13 +141,6 @@ static void report(bool good) {
                 failure_name(mc.scenario->expect));
         fclose(file);
     }
-}
-
-static void explain_failure(void) {
-    mc.tracing = true;
-    explore_once();
-    mc.tracing = false;
-    trace_print();
 }
 
 static bool naive_agrees(void) {

@@ -180,14 +180,18 @@ int mutate_scenario(void) {
     collect_mutants();
     printf("%s: %d mutants\n", mc.scenario->name, mutant_count);
     for (int i = 0; i < mutant_count; i++) {
+        if (mc.options.explain && !strstr(mutants[i].name, mc.options.explain))
+            continue;
         if (is_known_killed(mutants[i].name)) {
             printf("  %-8s %s  [by an earlier scenario]\n", "killed", mutants[i].name);
             continue;
         }
         active = &mutants[i];
         explore();
-        active = NULL;
         bool killed = is_kill();
+        if (killed && mc.options.explain)
+            explain_failure();
+        active = NULL;
         survivors += !killed;
         if (killed)
             note_killed(mutants[i].name);

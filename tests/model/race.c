@@ -137,14 +137,25 @@ static void record(struct cell *cell, uint8_t bytes, int kind, const void *site)
     cell->count = (uint8_t)(kept + 1);
 }
 
+/* Loops and neighbouring fields touch the same word again and again between two steps. */
+static bool is_repetition(const struct cell *cell, uint8_t bytes, int kind) {
+    if (cell->count == 0)
+        return false;
+    const struct access *last = &cell->accesses[cell->count - 1];
+    return last->thread == mc.current && last->kind == kind && last->bytes == bytes &&
+           last->epoch == mc.thread[mc.current].current.clock[mc.current];
+}
+
 static void touch(uintptr_t address, size_t size, int kind, bool reads, const void *site) {
     while (size) {
         size_t offset = address % 8;
         size_t part = size < 8 - offset ? size : 8 - offset;
         uint8_t bytes = (uint8_t)(((1u << part) - 1) << offset);
         struct cell *cell = cell_of(address);
-        check(cell, bytes, kind, reads, address, site);
-        record(cell, bytes, kind, site);
+        if (!is_repetition(cell, bytes, kind)) {
+            check(cell, bytes, kind, reads, address, site);
+            record(cell, bytes, kind, site);
+        }
         if (kind == WRITE || kind == LIFETIME_END) {
             for (size_t i = offset; i < offset + part; i++) {
                 if (cell->locations[i])
