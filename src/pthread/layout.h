@@ -101,6 +101,6 @@ PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__flags) == 48, "the kind of
 /* Exports an internal function under a name of pthread's. Our own code calls the internal name, which needs no detour
    through the linkage table and cannot be interposed. */
 #define DROPIN_EXPORT(name, function)                                                                                  \
-    extern __typeof__(function) name __attribute__((alias(#function), visibility("default")))
+    extern __typeof__(function)(name) __attribute__((alias(#function), visibility("default")))
 
 #endif

@@ -95,10 +95,10 @@ static uint32_t found; /* 1 when the table is complete */
 
 _Noreturn static void die_without(const char *name) {
     static const char before[] = "libplc: pthread: cannot find glibc's ";
-    ssize_t written = write(STDERR_FILENO, before, sizeof before - 1);
-    written = write(STDERR_FILENO, name, strlen(name));
-    written = write(STDERR_FILENO, "\n", 1);
-    (void)written; /* there is nobody left to tell */
+    /* Whether it can be written is of no interest: there is nobody left to tell. */
+    (void)!write(STDERR_FILENO, before, sizeof before - 1);
+    (void)!write(STDERR_FILENO, name, strlen(name));
+    (void)!write(STDERR_FILENO, "\n", 1);
     abort();
 }
 
