@@ -10,13 +10,13 @@
  *  upgradable holder may become the writer without letting another writer in between.
  *
  *  Fairness: a waiting writer keeps new readers out, and a lock that becomes free goes to whoever comes first; but the
- *  thread at the head of the queue is overtaken for at most half a millisecond, after which the next release hands the
+ *  thread at the head of the queue, once woken, is overtaken for at most half a millisecond: then a release hands the
  *  lock over. So a thread that holds a read lock must not read_lock again: a writer may have come in between, and both
  *  would wait for ever. That is what recursive_read_lock is for.
  *
  *  Time-outs: every `_until` form takes a lock that can be had at once, even after the deadline.
  *
- *  Overflow: 2^59 readers (2^27 where a word has 32 bits) fit. With more, read_lock aborts, and the try and timed forms
+ *  Overflow: 2^58 readers (2^26 where a word has 32 bits) fit. With more, read_lock aborts, and the try and timed forms
  *  return false at once.
  *
  *  Ordering: everything that was done under the lock before it was given up happens before what is done under it later,
@@ -134,7 +134,7 @@ PLC_INLINE bool plc_rwlock_try_write_lock(plc_rwlock_t *lock)
     PLC_TRY_ACQUIRE(true, *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     bool taken;
     plc_rwlock_will_try_(lock, PLC_TSAN_WRITE);
-    taken = plc_rwlock_try_(lock, ~PLC_RWLOCK_PARKED_, PLC_RWLOCK_WRITER_);
+    taken = plc_rwlock_try_(lock, ~PLC_RWLOCK_QUEUE_BITS_, PLC_RWLOCK_WRITER_);
     plc_rwlock_tried_(lock, PLC_CHECKED_EXCLUSIVE, PLC_TSAN_WRITE, taken);
     return taken;
 }
@@ -249,7 +249,7 @@ PLC_INLINE void plc_rwlock_upgrade(plc_rwlock_t *lock) PLC_RELEASE_SHARED(*lock)
 PLC_INLINE bool plc_rwlock_try_upgrade(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: a failed try orders nothing */
     bool taken = false;
-    while (!taken && (state & ~PLC_RWLOCK_PARKED_) == PLC_RWLOCK_UPGRADABLE_READER_)
+    while (!taken && (state & ~PLC_RWLOCK_QUEUE_BITS_) == PLC_RWLOCK_UPGRADABLE_READER_)
         taken = plc_cas_acquire_weak(&lock->state, &state, /* acquire [R2] */
                                      state - PLC_RWLOCK_UPGRADABLE_READER_ + PLC_RWLOCK_WRITER_);
     if (taken)
@@ -301,7 +301,7 @@ PLC_INLINE void plc_rwlock_upgradable_bump(plc_rwlock_t *lock)
 
 /** Has anybody @p lock, in any mode? Out of date as soon as it is known, unless the caller has it. */
 PLC_INLINE bool plc_rwlock_is_locked(const plc_rwlock_t *lock) {
-    return (plc_load_relaxed(&lock->state) & ~(PLC_RWLOCK_PARKED_ | PLC_RWLOCK_WRITER_PARKED_)) != 0;
+    return (plc_load_relaxed(&lock->state) & ~(PLC_RWLOCK_QUEUE_BITS_ | PLC_RWLOCK_WRITER_PARKED_)) != 0;
 }
 
 /** Has a writer @p lock? One that still waits for the readers to leave does not count. */

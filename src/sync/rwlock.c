@@ -2,23 +2,26 @@
 /* Getting a reader-writer lock when the inline attempt has failed: spinning, queueing, draining the readers. */
 #include "sync/rwlock.h"
 
+#include "parking_lot/queue.h"
 #include "platform/platform.h"
 #include "platform/spin.h"
 
 /* The word, its legal values and the invariants I1 to I7 are in docs/design/rwlock.md:
- *   [F readers | W | U | D | Q]    F full   W writer   U upgradable   D a draining writer is queued   Q others are
- * queued
+ *   [F readers | H | W | U | D | Q]    F full   H an heir is on its way   W writer   U upgradable
+ *                                      D the draining writer is queued   Q who gives up W or U must look into the queue
  *
  * Memory order (with rwlock_release.c and the inlines). Every change of the word is a read-modify-write, so a release
  * stays visible through all later changes, and one acquire sees them all.
  *   [R1] giving up W or U, release -> gaining any mode, acquire: the sections of writers and upgradable holders.
  *   [R2] read unlock, release -> the writer's acquire that finds no readers: what they read, before it is overwritten.
  *   A hand-over needs no edge of its own: the parker's [P1] orders it, and a writer passes through drain() anyway.
- *   Q and D carry no data: they are relaxed, and what is decided by them is decided under a bucket lock. */
+ *   Q, D and H carry no data: they are relaxed, and what is decided by them is decided under a bucket lock. */
 
 struct waiter {
     plc_rwlock_t *lock;
     enum plc_rwlock_mode_ mode;
+    bool is_heir;  /* it was woken to write or upgradably, and H stands for it (I2) */
+    int64_t since; /* when it was first woken; never before that */
 };
 
 /* Does the word keep this mode out? */
@@ -51,15 +54,21 @@ static uintptr_t share_of(enum plc_rwlock_mode_ mode) {
 
 enum outcome { TAKEN, KEPT_OUT, TOO_MANY_READERS };
 
+/* The heir's bit becomes Q: whoever has W or U then looks into the queue when it gives up (I2). */
+static uintptr_t without_heir(const struct waiter *waiter, uintptr_t state) {
+    return waiter->is_heir ? (state & ~(uintptr_t)HEIR) | PARKED : state;
+}
+
 /* Takes the mode's share of the word if nothing keeps it out. Upgradable holders are let in even if there is no room
    for readers: there is only one of them, and a woken one must not be refused (I3). */
-static enum outcome try_take(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
-    uintptr_t share = share_of(mode);
-    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
-    while (!is_kept_out(state, mode)) {
+static enum outcome try_take(const struct waiter *waiter) {
+    uintptr_t share = share_of(waiter->mode);
+    uintptr_t state = plc_load_relaxed(&waiter->lock->state); /* relaxed: the exchange checks it */
+    while (!is_kept_out(state, waiter->mode)) {
         if (PLC_UNLIKELY(share == READER && (state & FULL)))
             return TOO_MANY_READERS;
-        if (plc_cas_acquire_weak(&lock->state, &state, state + share)) /* acquire [R1] */
+        /* acquire [R1] */
+        if (plc_cas_acquire_weak(&waiter->lock->state, &state, without_heir(waiter, state) + share))
             return TAKEN;
     }
     return KEPT_OUT;
@@ -67,14 +76,30 @@ static enum outcome try_take(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
 
 /* ---- The queue of those who are kept out */
 
-/* Sets Q, unless the lock lets this mode in by now. Runs under the bucket lock (I1). */
+/* Is anybody queued? The bucket is locked. */
+static bool somebody_is_queued(const plc_rwlock_t *lock) {
+    struct plc_waiter *previous = NULL;
+    return plc_queue_find(plc_bucket_locked(lock)->head, plc_rwlock_key(lock), &previous) != NULL;
+}
+
+/* The word that has the queue looked after once this waiter is in it. An heir that is on its way will see to that; but
+   H is believed only if there is a queue, for an heir does not outlive a fork (I2). */
+static uintptr_t with_queue(const struct waiter *waiter, uintptr_t state) {
+    state = without_heir(waiter, state);
+    return (state & HEIR) && somebody_is_queued(waiter->lock) ? state : state | PARKED;
+}
+
+/* Has the queue looked after, unless the lock lets this mode in by now. Runs under the bucket lock (I1). */
 static bool validate(void *context) {
-    const struct waiter *waiter = context;
-    uintptr_t state = plc_load_relaxed(&waiter->lock->state); /* relaxed: the exchange checks it */
+    struct waiter *waiter = context;
+    uintptr_t state = plc_load_relaxed(&waiter->lock->state); /* relaxed: the exchange checks it, or see I2 */
     while (is_kept_out(state, waiter->mode)) {
-        /* relaxed: Q carries no data, and is cleared only under this bucket lock (I1) */
-        if ((state & PARKED) || plc_cas_relaxed_weak(&waiter->lock->state, &state, state | PARKED))
+        uintptr_t queued = with_queue(waiter, state);
+        /* relaxed: Q and H carry no data */
+        if (queued == state || plc_cas_relaxed_weak(&waiter->lock->state, &state, queued)) {
+            waiter->is_heir = false;
             return true;
+        }
     }
     return false;
 }
@@ -87,28 +112,37 @@ static void timed_out(void *context, const void *key, bool was_last) {
         plc_fetch_and_relaxed(&waiter->lock->state, ~(uintptr_t)PARKED); /* relaxed: Q carries no data (I1) */
 }
 
+/* The waiter was woken, but not handed the lock: if it is beaten to it, it queues in front, and is overtaken for half a
+   millisecond at most from now on. */
+static void was_woken(struct waiter *waiter, struct plc_park_ops *ops, uintptr_t token) {
+    waiter->is_heir = token == PLC_RWLOCK_TOKEN_HEIR && share_of(waiter->mode) != READER;
+    if (!ops->flags) {
+        ops->flags = PLC_PARK_AT_FRONT;
+        waiter->since = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    }
+}
+
 /* Takes the mode's share of the word, by force of waiting. TAKEN, KEPT_OUT when the deadline passed, or
    TOO_MANY_READERS. */
 static enum outcome take(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, plc_deadline_t deadline) {
-    struct waiter waiter = {lock, mode};
+    struct waiter waiter = {lock, mode, false, INT64_MAX};
     struct plc_park_ops ops = {.validate = validate, .timed_out = timed_out};
-    int64_t waiting_since = 0;
     struct plc_spin spin;
     plc_spin_init(&spin);
     for (;;) {
-        enum outcome outcome = try_take(lock, mode);
+        enum outcome outcome = try_take(&waiter);
         if (outcome != KEPT_OUT)
             return outcome;
         if (plc_spin_once(&spin))
             continue;
         struct plc_park_result result =
-            plc_lot_park(plc_rwlock_key(lock), &ops, &waiter, share_of(mode), deadline, &waiting_since);
+            plc_lot_park(plc_rwlock_key(lock), &ops, &waiter, share_of(mode), deadline, &waiter.since);
         if (result.status == PLC_PARK_TIMED_OUT)
             return KEPT_OUT;
         if (result.status == PLC_PARK_UNPARKED) {
             if (result.token == PLC_RWLOCK_TOKEN_HANDOFF)
                 return TAKEN;
-            ops.flags = PLC_PARK_AT_FRONT; /* if we are beaten to it, we do not lose our place */
+            was_woken(&waiter, &ops, result.token);
         }
         plc_spin_init(&spin);
     }
@@ -175,7 +209,8 @@ bool plc_rwlock_lock_until_slow_(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode,
 }
 
 bool plc_rwlock_try_recursive_read_lock_slow_(plc_rwlock_t *lock) {
-    return try_take(lock, PLC_RWLOCK_RECURSIVE_READ_) == TAKEN;
+    struct waiter waiter = {lock, PLC_RWLOCK_RECURSIVE_READ_, false, 0};
+    return try_take(&waiter) == TAKEN;
 }
 
 bool plc_rwlock_upgrade_slow_(plc_rwlock_t *lock, plc_deadline_t deadline) {

@@ -12,6 +12,7 @@ enum {
     WRITER_PARKED = PLC_RWLOCK_WRITER_PARKED_,
     UPGRADABLE = PLC_RWLOCK_UPGRADABLE_,
     WRITER = PLC_RWLOCK_WRITER_,
+    HEIR = PLC_RWLOCK_HEIR_,
     READER = PLC_RWLOCK_READER_,
     UPGRADABLE_READER = PLC_RWLOCK_UPGRADABLE_READER_,
 };
@@ -20,8 +21,9 @@ enum {
 
 /* What a release tells the threads that it wakes. */
 enum plc_rwlock_token {
-    PLC_RWLOCK_TOKEN_NORMAL = 0,  /* the lock may let you in: try */
-    PLC_RWLOCK_TOKEN_HANDOFF = 1, /* what you wanted to add to the word has been added for you */
+    PLC_RWLOCK_TOKEN_NORMAL = 0, /* the lock may let you in: try */
+    PLC_RWLOCK_TOKEN_HANDOFF,    /* what you wanted to add to the word has been added for you */
+    PLC_RWLOCK_TOKEN_HEIR,       /* try; and whoever among you wants W or U: H stands for you */
 };
 
 /* The queue of everybody who is kept out by a writer or an upgradable holder. */

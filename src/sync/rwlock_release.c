@@ -26,17 +26,28 @@ static enum plc_filter_op choose(void *context, uintptr_t wanted) {
     return PLC_FILTER_UNPARK;
 }
 
+/* What those that are woken are told. */
+static enum plc_rwlock_token token_for(const struct release *release, struct plc_unpark_result result) {
+    if (result.unparked && (release->fair || result.be_fair))
+        return PLC_RWLOCK_TOKEN_HANDOFF;
+    if (result.have_more && (release->granted & (WRITER | UPGRADABLE)))
+        return PLC_RWLOCK_TOKEN_HEIR;
+    return PLC_RWLOCK_TOKEN_NORMAL;
+}
+
 /* Changes the word when it is known who is woken; runs under the bucket lock. */
 static uintptr_t give_up(void *context, struct plc_unpark_result result) {
     const struct release *release = context;
-    bool hand_over = result.unparked && (release->fair || result.be_fair);
-    uintptr_t left = ~(uintptr_t)(result.have_more ? 0 : PARKED); /* I1 */
-    uintptr_t added = release->keep + (hand_over ? release->granted : 0);
+    enum plc_rwlock_token token = token_for(release, result);
+    uintptr_t more = token == PLC_RWLOCK_TOKEN_HEIR ? HEIR : PARKED; /* who looks after those that are left (I1, I2) */
+    uintptr_t added = release->keep + (token == PLC_RWLOCK_TOKEN_HANDOFF ? release->granted : 0);
     uintptr_t state = plc_load_relaxed(&release->lock->state); /* relaxed: the exchange checks it */
-    /* release [R1]; the last access to the word (I6) */
-    while (!plc_cas_release_weak(&release->lock->state, &state, ((state - release->drop) & left) + added))
-        continue;
-    return hand_over ? PLC_RWLOCK_TOKEN_HANDOFF : PLC_RWLOCK_TOKEN_NORMAL;
+    uintptr_t next;
+    do {
+        next = ((state - release->drop) & ~(uintptr_t)PARKED) + added;
+        next |= result.have_more ? more : 0;
+    } while (!plc_cas_release_weak(&release->lock->state, &state, next)); /* release [R1]; the last access (I6) */
+    return token;
 }
 
 void plc_rwlock_release(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair) {

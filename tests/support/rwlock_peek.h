@@ -16,6 +16,7 @@ constexpr uintptr_t Q = PLC_RWLOCK_PARKED_;
 constexpr uintptr_t D = PLC_RWLOCK_WRITER_PARKED_;
 constexpr uintptr_t U = PLC_RWLOCK_UPGRADABLE_;
 constexpr uintptr_t W = PLC_RWLOCK_WRITER_;
+constexpr uintptr_t H = PLC_RWLOCK_HEIR_;
 constexpr uintptr_t R = PLC_RWLOCK_READER_;
 
 inline uintptr_t word_of(const plc_rwlock_t &lock) {

@@ -346,6 +346,24 @@ TEST(RwlockTest, EachReleaseWakesEachKindOfWaiter) {
     }
 }
 
+/* The child of a fork may inherit the mark of an heir whose thread exists in the parent only: nobody must rely on it. */
+TEST(RwlockTest, AnHeirThatIsLostInAForkIsNotWaitedFor) {
+    for (auto modes : {std::initializer_list<Mode>{Mode::write},
+                       {Mode::read},
+                       {Mode::write, Mode::read, Mode::write},
+                       {Mode::upgradable, Mode::write, Mode::upgradable},
+                       {Mode::read, Mode::upgradable, Mode::write}}) {
+        plc_rwlock_t lock = {H};
+        plc_rwlock_write_lock(&lock);
+        auto waiters = queue_up(lock, modes);
+        EXPECT_EQ(word_of(lock) & Q, Q);
+        plc_rwlock_write_unlock(&lock);
+        finish(waiters);
+        EXPECT_EQ(word_of(lock) & ~H, 0u);
+        EXPECT_TRUE(plc_rwlock_try_write_lock(&lock));
+    }
+}
+
 /* A late unpark, meant for another lock that lived here before, must not let a draining writer in. */
 TEST(RwlockTest, AWriterThatIsWokenTooEarlyDrainsOn) {
     plc_rwlock_t lock = PLC_RWLOCK_INIT;

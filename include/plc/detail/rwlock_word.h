@@ -21,18 +21,20 @@ PLC_STATIC_ASSERT(sizeof(plc_rwlock_t) == sizeof(void *), "a reader-writer lock 
 #define PLC_RWLOCK_INIT                                                                                                \
     { 0 }
 
-#define PLC_RWLOCK_PARKED_ ((uintptr_t)1)        /* the lock's queue is not empty */
+#define PLC_RWLOCK_PARKED_ ((uintptr_t)1)        /* who gives up W or U must look into the lock's queue */
 #define PLC_RWLOCK_WRITER_PARKED_ ((uintptr_t)2) /* the draining writer sleeps */
 #define PLC_RWLOCK_UPGRADABLE_ ((uintptr_t)4)    /* held upgradable, by one of the readers */
 #define PLC_RWLOCK_WRITER_ ((uintptr_t)8)        /* held by a writer, or as soon as the readers have left */
-#define PLC_RWLOCK_READER_ ((uintptr_t)16)       /* one reader; all bits from here on count them */
-#define PLC_RWLOCK_READERS_ (~(uintptr_t)15)     /* the count */
+#define PLC_RWLOCK_HEIR_ ((uintptr_t)16)         /* a thread was woken from the queue and will look after it */
+#define PLC_RWLOCK_READER_ ((uintptr_t)32)       /* one reader; all bits from here on count them */
+#define PLC_RWLOCK_READERS_ (~(uintptr_t)31)     /* the count */
 #define PLC_RWLOCK_FULL_ (~(UINTPTR_MAX >> 1))   /* the count's top bit: no room for more readers */
 
 /* What an upgradable holder adds to the word, and what keeps each mode out. */
 #define PLC_RWLOCK_UPGRADABLE_READER_ (PLC_RWLOCK_READER_ | PLC_RWLOCK_UPGRADABLE_)
 #define PLC_RWLOCK_READ_BLOCKERS_ (PLC_RWLOCK_WRITER_ | PLC_RWLOCK_FULL_)
 #define PLC_RWLOCK_WRITE_BLOCKERS_ (PLC_RWLOCK_WRITER_ | PLC_RWLOCK_UPGRADABLE_)
+#define PLC_RWLOCK_QUEUE_BITS_ (PLC_RWLOCK_PARKED_ | PLC_RWLOCK_HEIR_) /* say something about waiters only */
 
 /* How a thread wants the lock. */
 enum plc_rwlock_mode_ {

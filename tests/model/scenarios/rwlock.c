@@ -251,6 +251,37 @@ static void fair(int self) {
         plc_rwlock_write_unlock(&lock);
 }
 
+/* T0 comes back while the heir is on its way; the heir gives up or not, and others are queued behind it. */
+static void heir_gives_up(int self) {
+    if (self == 0) {
+        write_once(self);
+        write_once(self);
+    } else if (self == 1) {
+        write_or_give_up();
+    } else {
+        write_once(self);
+    }
+}
+
+static void upgradable_heir(int self) {
+    if (self == 0) {
+        write_once(self);
+        write_once(self);
+    } else if (self == 1) {
+        upgrade_or_stay();
+    } else {
+        write_once(self);
+    }
+}
+
+/* The heir, one behind it, and one that joins the queue while the heir is on its way. */
+static void one_joins(int self) {
+    if (self == 3)
+        read_once(self);
+    else
+        write_once(self);
+}
+
 /* ---- Freed by its last user */
 
 static int users;
@@ -285,6 +316,20 @@ static void reader_leaves_a_mark(int self) {
         plc_rwlock_read_unlock(&lock);
     } else {
         writer_frees_after_reader(1);
+    }
+}
+
+/* The same with a writer that may see that the reader has left before that one wakes it: then it finds nobody. */
+static void timed_writer_frees_after_reader(int self) {
+    if (self == 0) {
+        plc_rwlock_read_lock(&lock);
+        seen[0] = 7;
+        plc_rwlock_read_unlock(&lock);
+    } else if (plc_rwlock_write_lock_until(&lock, soon())) {
+        bool last = seen[0] == 7;
+        plc_rwlock_write_unlock(&lock);
+        if (last)
+            mc_lifetime_end(&lock, sizeof lock);
     }
 }
 
@@ -325,11 +370,37 @@ MC_SCENARIOS(
      THREE,
      .thread = writer_times_out_beside_reader,
      BOUND3(3)},
+    {.name = "rwlock: the heir gives up" ON, THREE, .thread = heir_gives_up, BOUND3(3)},
+    {.name = "rwlock: an upgradable heir" ON, THREE, .thread = upgradable_heir, BOUND3(3)},
+    {.name = "rwlock: one joins the queue behind the heir" ON,
+     .threads = 4,
+     .setup = lot_setup,
+     .finish = free_again,
+     .thread = one_joins,
+     .preemptions = 2,
+     .stale = 1},
+    {.name = "rwlock: three writers, a clock jump" ON,
+     THREE,
+     .thread = write_each,
+     .preemptions = 2,
+     .stale = 1,
+     .clock_jumps = 1},
+    {.name = "rwlock: a reader and a writer, weak and spurious failures" ON,
+     TWO,
+     .thread = one_reads,
+     .weak_failures = 1,
+     .spurious = 1,
+     BOUND(4)},
     {.name = "rwlock: fair hand-over" ON, THREE, .thread = fair, BOUND3(3)},
     {.name = "rwlock: freed by the last of two writers" ON, .threads = 2, .thread = last_writer_frees, FREED, BOUND(4)},
     {.name = "rwlock: freed by the last writer" ON, .threads = 3, .thread = last_writer_frees, FREED, BOUND3(3)},
     {.name = "rwlock: freed by the writer after the reader" ON,
      .threads = 2,
      .thread = reader_leaves_a_mark,
+     FREED,
+     BOUND(4)},
+    {.name = "rwlock: freed by a timed writer after the reader" ON,
+     .threads = 2,
+     .thread = timed_writer_frees_after_reader,
      FREED,
      BOUND(4)});
