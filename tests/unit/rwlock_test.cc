@@ -267,7 +267,7 @@ TEST(RwlockTest, AReleaseLetsInAllReadersAndOneUpgradable) {
     auto waiters = queue_up(lock, {Mode::upgradable, Mode::write, Mode::read, Mode::upgradable, Mode::read});
     plc_rwlock_write_unlock_fair(&lock);
     EXPECT_EQ(word_of(lock), 3 * R | U | Q);
-    for (size_t in : {0, 2, 4})
+    for (size_t in : {size_t{0}, size_t{2}, size_t{4}})
         waiters[in]->wait_for_it();
     EXPECT_EQ(queued(lock), 2u);
     waiters[0]->release(); /* the writer is next, then the other upgradable */
