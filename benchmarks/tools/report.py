@@ -157,7 +157,17 @@ def bars(cells):
     slower = [(value, name) for value, name in slower if round(value, 2) > 1.0]
     if slower:
         lines += ["", "Contended cells slower than glibc: " + ", ".join("%s (%.2f)" % (n, v) for v, n in slower)]
+    lines += control(contended)
     return lines + [""]
+
+
+def control(contended):
+    """std::mutex calls glibc's functions: how far apart the two are is what the figures are worth."""
+    ratios = sorted(value for value in (ratio(peers, "std", "glibc") for peers in contended.values()) if value)
+    if not ratios:
+        return []
+    return ["", "Control: std::mutex, which is glibc's, to glibc: %.2f to %.2f over the contended cells, geometric mean "
+            "%.2f. A ratio within that range may be chance." % (ratios[0], ratios[-1], geometric_mean(ratios))]
 
 
 def markdown(results):
