@@ -7,7 +7,10 @@
 
 /* The layout of a lock never changes: owners are kept in a side table by address (src/debug/checked.c), so that checked
    and unchecked code may share a lock. Each of these aborts with a message that names the lock, the thread and the
-   mistake. */
+   mistake.
+
+   What unchecked code took is in no table: a mistake about such a hold is not seen, and never reported wrongly. The
+   reverse has one rule: what checked code takes, checked code gives back. In the child of a fork the table is empty. */
 enum plc_checked_mode {
     PLC_CHECKED_EXCLUSIVE = 0,
     PLC_CHECKED_SHARED = 1,
