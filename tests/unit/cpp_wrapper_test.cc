@@ -126,7 +126,7 @@ struct manual_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<manual_clock>;
-    static constexpr bool is_steady = true;
+    [[maybe_unused]] static constexpr bool is_steady = true;
     static inline std::atomic<int> readings{0};
     /* A millisecond passes with each look at the clock, so that a wait ends after a known number of looks. */
     static time_point now() {
