@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # plc_run.sh PLC_RUN PROGRAM INSTALL_BUILD_DIRECTORY: what plc-run answers to good and bad requests, here and installed.
 # PROGRAM prints the file that its pthread_mutex_lock comes from.
+# shellcheck disable=SC2016 # what stands in single quotes is for the inner shell
 set -uo pipefail
 plc_run=$1
 program=$2

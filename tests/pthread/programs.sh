@@ -52,26 +52,27 @@ make_input() {
     [ "$(wc -c <"$directory/input")" -gt 1000000 ] || fail "found no data to work on"
 }
 
-# $1 is the compressor with its options for packing, $2 for unpacking.
+# compressor COMMAND...: packs with these options, unpacks with -d -c.
 compressor() {
+    local round
+    need "$1"
     make_input
-    local pack=$1 unpack=$2
-    $pack <"$directory/input" >"$directory/glibc"
+    "$@" -c <"$directory/input" >"$directory/glibc"
     for round in 1 2 3; do
-        on_libplc $pack <"$directory/input" >"$directory/libplc"
+        on_libplc "$@" -c <"$directory/input" >"$directory/libplc"
         cmp "$directory/glibc" "$directory/libplc" || fail "packed differently in round $round"
     done
-    on_libplc $unpack <"$directory/glibc" | cmp - "$directory/input" || fail "unpacked differently"
+    on_libplc "$@" -d -c <"$directory/glibc" | cmp - "$directory/input" || fail "unpacked differently"
     served
 }
 
 # Starts the server and waits until it answers: start_server CHECK COMMAND...
 start_server() {
-    local check=$1 attempt
+    local check=$1
     shift
     PLC_STATS_FILE=$directory/stats "$plc_run" --stats "$@" >"$directory/log" 2>&1 &
     server=$!
-    for attempt in $(seq 300); do
+    for _ in $(seq 300); do
         if $check >/dev/null 2>&1; then
             return 0
         fi
@@ -95,16 +96,16 @@ pick_port() {
 
 run_db_bench() {
     need db_bench
-    local options="--num=20000 --value_size=100 --seed=1 --compression_type=none --write_buffer_size=262144
-                   --max_background_jobs=3 --disable_auto_compactions=0"
+    local options=(--num=20000 --value_size=100 --seed=1 --compression_type=none --write_buffer_size=262144
+        --max_background_jobs=3 --disable_auto_compactions=0)
     # The same writes twice: what the database then holds must be the same.
     local way
     for way in glibc libplc; do
-        local runner=
-        [ "$way" = glibc ] || runner=on_libplc
-        $runner db_bench --db="$directory/$way" $options --threads=1 --benchmarks=fillrandom,compact \
+        local runner=(env)
+        [ "$way" = glibc ] || runner=(on_libplc)
+        "${runner[@]}" db_bench --db="$directory/$way" "${options[@]}" --threads=1 --benchmarks=fillrandom,compact \
             >"$directory/$way.log" 2>&1 || { cat "$directory/$way.log"; fail "fillrandom failed on $way"; }
-        db_bench --db="$directory/$way" $options --use_existing_db=1 --benchmarks=readrandom,readseq,verifychecksum \
+        db_bench --db="$directory/$way" "${options[@]}" --use_existing_db=1 --benchmarks=readrandom,readseq,verifychecksum \
             >"$directory/$way.read" 2>&1 || { cat "$directory/$way.read"; fail "the database of $way is damaged"; }
         grep -oE '\([0-9]+ of [0-9]+ found\)' "$directory/$way.read" >"$directory/$way.found"
     done
@@ -116,7 +117,7 @@ run_db_bench() {
         cmp "$directory/glibc.scan" "$directory/libplc.scan" || fail "the databases differ"
     fi
     # Many threads, writing, reading and compacting at once.
-    on_libplc db_bench --db="$directory/many" $options --threads=6 \
+    on_libplc db_bench --db="$directory/many" "${options[@]}" --threads=6 \
         --benchmarks=fillrandom,readwhilewriting,overwrite,readrandom,verifychecksum >"$directory/many.log" 2>&1 ||
         { cat "$directory/many.log"; fail "the run with many threads failed"; }
     served
@@ -164,7 +165,7 @@ run_redis() {
     # Saving forks; the child must get by with the locks as they were.
     redis-cli -p "$port" set before fork >/dev/null
     redis-cli -p "$port" bgsave >/dev/null
-    for attempt in $(seq 300); do
+    for _ in $(seq 300); do
         redis-cli -p "$port" info persistence | grep -q 'rdb_bgsave_in_progress:0' && break
         sleep 0.1 # redis tells only when asked
     done
@@ -177,14 +178,8 @@ run_redis() {
 }
 
 case $program in
-pigz)
-    need pigz
-    compressor 'pigz -p 4 -b 64 -n -c' 'pigz -d -c'
-    ;;
-xz)
-    need xz
-    compressor 'xz -T4 -0 --block-size=256KiB -c' 'xz -T4 -d -c'
-    ;;
+pigz) compressor pigz -p 4 -b 64 -n ;;
+xz) compressor xz -T4 -0 --block-size=256KiB ;;
 db_bench) run_db_bench ;;
 memcached) run_memcached ;;
 redis) run_redis ;;

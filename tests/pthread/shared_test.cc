@@ -417,6 +417,69 @@ TEST(Fork, TheChildKeepsTheForkersLocksAndCanWorkOn) {
     EXPECT_EQ(pthread_rwlock_unlock(&read), 0);
 }
 
+/* Threads that wait in the parent do not exist in the child, but the words still speak of them. */
+TEST(Fork, TheChildFindsNobodyWaiting) {
+    for (int round = 0; round < 10; ++round) {
+        pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+        pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+        Game game;
+        init_mutex(&game.mutex, kNormalMutex);
+        init_cond(&game.cond, false);
+        ASSERT_EQ(pthread_mutex_lock(&mutex), 0);
+        ASSERT_EQ(pthread_rwlock_rdlock(&rwlock), 0);
+        std::atomic<bool> writer_comes{false};
+        std::thread locker([&] {
+            EXPECT_EQ(pthread_mutex_lock(&mutex), 0);
+            EXPECT_EQ(pthread_mutex_unlock(&mutex), 0);
+        });
+        std::thread writer([&] {
+            writer_comes = true;
+            EXPECT_EQ(pthread_rwlock_wrlock(&rwlock), 0);
+            EXPECT_EQ(pthread_rwlock_unlock(&rwlock), 0);
+        });
+        std::thread waiter([&] {
+            ASSERT_EQ(pthread_mutex_lock(&game.mutex), 0);
+            ++game.waiting;
+            while (game.value == 0)
+                ASSERT_EQ(pthread_cond_wait(&game.cond, &game.mutex), 0);
+            ASSERT_EQ(pthread_mutex_unlock(&game.mutex), 0);
+        });
+        while (__atomic_load_n(&mutex.__data.__lock, __ATOMIC_RELAXED) == 1 || !writer_comes)
+            std::this_thread::yield(); /* both implementations mark the word when a thread waits */
+        for (;;) {
+            ASSERT_EQ(pthread_mutex_lock(&game.mutex), 0);
+            if (game.waiting == 1)
+                break;
+            ASSERT_EQ(pthread_mutex_unlock(&game.mutex), 0);
+            std::this_thread::yield();
+        }
+        const pid_t child = fork();
+        if (child == 0) {
+            const timespec past = at(1, 0);
+            bool good = pthread_cond_signal(&game.cond) == 0;
+            good &= pthread_cond_broadcast(&game.cond) == 0;
+            good &= pthread_cond_timedwait(&game.cond, &game.mutex, &past) == ETIMEDOUT;
+            good &= pthread_mutex_unlock(&game.mutex) == 0;
+            good &= pthread_mutex_unlock(&mutex) == 0;
+            for (int i = 0; i < 3; ++i) {
+                good &= pthread_mutex_lock(&mutex) == 0;
+                good &= pthread_mutex_unlock(&mutex) == 0;
+            }
+            good &= pthread_rwlock_unlock(&rwlock) == 0;
+            _exit(good ? 0 : 1);
+        }
+        EXPECT_EQ(status_of(child), 0);
+        game.value = 1;
+        EXPECT_EQ(pthread_cond_broadcast(&game.cond), 0);
+        EXPECT_EQ(pthread_mutex_unlock(&game.mutex), 0);
+        EXPECT_EQ(pthread_mutex_unlock(&mutex), 0);
+        EXPECT_EQ(pthread_rwlock_unlock(&rwlock), 0);
+        locker.join();
+        writer.join();
+        waiter.join();
+    }
+}
+
 TEST(Libplc, TheChildMayGiveUpWhatTheForkerHadWritten) {
     pthread_rwlock_t written = PTHREAD_RWLOCK_INITIALIZER;
     ASSERT_EQ(pthread_rwlock_wrlock(&written), 0);
