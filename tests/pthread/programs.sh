@@ -125,8 +125,8 @@ run_db_bench() {
 
 run_memcached() {
     need memcached memcslap
-    local port attempt test
-    for attempt in 1 2 3 4 5; do
+    local port test
+    for _ in 1 2 3 4 5; do
         port=$(pick_port)
         start_server "memcping --servers=127.0.0.1:$port" memcached -u nobody -l 127.0.0.1 -p "$port" -U 0 -t 4 && break
         server=
@@ -148,8 +148,8 @@ run_memcached() {
 
 run_redis() {
     need redis-server redis-benchmark redis-cli
-    local port attempt
-    for attempt in 1 2 3 4 5; do
+    local port
+    for _ in 1 2 3 4 5; do
         port=$(pick_port)
         start_server "redis-cli -p $port ping" redis-server --port "$port" --bind 127.0.0.1 --dir "$directory" \
             --io-threads 2 --io-threads-do-reads yes --save '' --appendonly no --daemonize no && break
