@@ -147,7 +147,7 @@ def bars(cells):
     bar(lines, "contended, geometric mean to parking_lot",
         geometric_mean([ratio(peers, "libplc", "parking_lot") for peers in contended.values()]), 1.1)
     for name, peers in cells.items():
-        if "ping_pong/processors:2" in name:
+        if "ping_pong/processors:2" in name and not name.startswith("preloaded"):
             bar(lines, name + ", to glibc", ratio(peers, "libplc", "glibc"), 0.1)
     for prefix, what in (("preloaded", ""), ("preloaded_one_thread", ", one thread in the process")):
         preloaded = cells.get(prefix + "/uncontended/lock_unlock", {})
