@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/internal.h"
@@ -233,6 +234,78 @@ TEST(CondvarStress, MixedLocksDegrade) {
     expect_conservation(contest, 6, 2, scaled(5000));
 }
 
+/* One thread waits in turn with one mutex and with another, which is right as it is alone. A notification that saw the
+   first of them in the word must not move the waiter to that one's queue. */
+TEST(CondvarStress, MutexesInTurn) {
+    plc_condvar_t condvar = PLC_CONDVAR_INIT;
+    plc_mutex_t mutexes[2] = {};
+    size_t counts[2] = {}; /* each guarded by its mutex */
+    const size_t rounds = scaled(5000);
+    std::atomic<bool> done = false;
+    std::atomic<size_t> sent = 0;
+    run_threads(4, [&](size_t index, Random &random) {
+        if (index == 0) {
+            for (size_t r = 0; r < rounds; ++r) {
+                plc_mutex_lock(&mutexes[r % 2]);
+                plc_condvar_wait(&condvar, &mutexes[r % 2]);
+                ++counts[r % 2];
+                plc_mutex_unlock(&mutexes[r % 2]);
+            }
+            done = true;
+        }
+        while (!done) {
+            while (plc_load_relaxed(&condvar.state) == 0 && !done)
+                std::this_thread::yield();
+            const size_t held = random.below(3);
+            if (held < 2)
+                plc_mutex_lock(&mutexes[held]);
+            sent += plc_condvar_notify_one(&condvar);
+            if (held < 2)
+                plc_mutex_unlock(&mutexes[held]);
+        }
+    });
+    EXPECT_EQ(sent, rounds);
+    EXPECT_EQ(counts[0] + counts[1], rounds);
+    EXPECT_EQ(mutexes[0].state, 0u);
+    EXPECT_EQ(mutexes[1].state, 0u);
+}
+
+/* A waiter with another mutex turns the word to "any lock" while a notification is about to move somebody: it must find
+   one of the two all the same. */
+TEST(CondvarStress, NotificationMeetsDegradation) {
+    plc_condvar_t condvar = PLC_CONDVAR_INIT;
+    plc_mutex_t mutexes[2] = {};
+    const size_t rounds = scaled(3000);
+    std::atomic<size_t> started = 0;
+    std::atomic<size_t> ended = 0;
+    run_threads(3, [&](size_t index) {
+        for (size_t r = 1; r <= rounds; ++r) {
+            if (index == 2) {
+                while (started < 2 * r - 1 || plc_load_relaxed(&condvar.state) == 0)
+                    plc_cpu_relax();
+                EXPECT_TRUE(plc_condvar_notify_one(&condvar));
+                while (ended < 2 * r) {
+                    plc_condvar_notify_all(&condvar);
+                    std::this_thread::yield();
+                }
+                continue;
+            }
+            plc_condvar_request request = {};
+            request.mutex = &mutexes[index];
+            request.deadline = PLC_NO_DEADLINE;
+            request.degrade = true;
+            plc_mutex_lock(request.mutex);
+            ++started;
+            EXPECT_TRUE(plc_condvar_wait_core_(&condvar, &request));
+            plc_mutex_unlock(request.mutex);
+            ++ended;
+            while (ended < 2 * r)
+                std::this_thread::yield();
+        }
+    });
+    EXPECT_EQ(condvar.state, 0u);
+}
+
 /* Does this build's thread parker sleep in the kernel? One that only spins can't be run with real-time priorities. */
 bool parker_sleeps() {
     plc_condvar_t condvar = PLC_CONDVAR_INIT;
@@ -295,62 +368,80 @@ struct Broadcast {
     bool any_lock;
 };
 
-class CondvarBroadcastStress : public testing::TestWithParam<Broadcast> {};
+class CondvarBroadcastStress : public testing::TestWithParam<Broadcast> {
+  protected:
+    /* What one round of waiting needs; guarded by the lock that the waits use. */
+    plc_condvar_t *condvar_ = nullptr;
+    size_t round_ = 0;
+    size_t waiting_ = 0;
+    size_t notified_ = 0;
+    size_t done_ = 0;
+
+    plc_mutex_t mutex_ = PLC_MUTEX_INIT;
+    std::mutex other_;
+    plc_condvar_t progress_ = PLC_CONDVAR_INIT; /* outlives the rounds */
+
+    void lock() {
+        GetParam().any_lock ? other_.lock() : plc_mutex_lock(&mutex_);
+    }
+    void unlock() {
+        GetParam().any_lock ? other_.unlock() : plc_mutex_unlock(&mutex_);
+    }
+    bool wait(plc_condvar_t *condvar, plc_deadline_t deadline) {
+        return GetParam().any_lock ? plc_condvar_wait_any_until(condvar, &std_mutex_ops, &other_, deadline)
+                                   : plc_condvar_wait_until(condvar, &mutex_, deadline);
+    }
+    /* Waits, with the lock held, until count has the value. */
+    void await(const size_t &count, size_t value) {
+        while (count != value)
+            wait(&progress_, PLC_NO_DEADLINE);
+    }
+
+    void be_notified(size_t round, Random &random) {
+        lock();
+        await(round_, round);
+        ++waiting_;
+        plc_condvar_notify_all(&progress_);
+        notified_ += wait(condvar_, GetParam().deadlines ? plc_test::after(PLC_CLOCK_MONOTONIC,
+                                                                           static_cast<int64_t>(random.below(30'000)))
+                                                         : PLC_NO_DEADLINE);
+        ++done_;
+        plc_condvar_notify_all(&progress_);
+        unlock();
+    }
+
+    void broadcast_and_unmap(size_t round, size_t waiters) {
+        const Broadcast how = GetParam();
+        lock();
+        condvar_ = MappedCondvar::create();
+        ASSERT_NE(condvar_, nullptr);
+        waiting_ = notified_ = done_ = 0;
+        round_ = round;
+        plc_condvar_notify_all(&progress_);
+        await(waiting_, waiters);
+        if (!how.held)
+            unlock();
+        const size_t count = plc_condvar_notify_all(condvar_);
+        MappedCondvar::destroy(condvar_);
+        if (!how.held)
+            lock();
+        await(done_, waiters);
+        EXPECT_EQ(notified_, count);
+        EXPECT_TRUE(count == waiters || (how.deadlines && count < waiters)) << count;
+        unlock();
+    }
+};
 
 /* The notifier unmaps the condvar right after notify_all has returned. */
 TEST_P(CondvarBroadcastStress, UnmappedAtOnce) {
     constexpr size_t waiters = 4;
-    const Broadcast how = GetParam();
     const size_t rounds = scaled(2000);
-    std::mutex lock; /* guards what follows; with mutex, if the waits use that */
-    plc_mutex_t mutex = PLC_MUTEX_INIT;
-    plc_condvar_t *condvar = nullptr;
-    size_t round = 0;
-    size_t waiting = 0;
-    size_t notified = 0;
-    size_t done = 0;
-    const auto acquire = [&] { how.any_lock ? lock.lock() : plc_mutex_lock(&mutex); };
-    const auto release = [&] { how.any_lock ? lock.unlock() : plc_mutex_unlock(&mutex); };
-    /* Releases the lock and yields until the condition holds, then returns with the lock. */
-    const auto await = [&](auto condition) {
-        acquire();
-        while (!condition()) {
-            release();
-            std::this_thread::yield();
-            acquire();
-        }
-    };
     run_threads(waiters + 1, [&](size_t index, Random &random) {
-        for (size_t r = 1; r <= rounds; ++r) {
-            if (index < waiters) {
-                await([&] { return round == r; });
-                ++waiting;
-                const plc_deadline_t deadline =
-                    how.deadlines ? plc_test::after(PLC_CLOCK_MONOTONIC, static_cast<int64_t>(random.below(30'000)))
-                                  : PLC_NO_DEADLINE;
-                notified += how.any_lock ? plc_condvar_wait_any_until(condvar, &std_mutex_ops, &lock, deadline)
-                                         : plc_condvar_wait_until(condvar, &mutex, deadline);
-                ++done;
-                release();
-            } else {
-                acquire();
-                condvar = MappedCondvar::create();
-                ASSERT_NE(condvar, nullptr);
-                waiting = notified = done = 0;
-                round = r;
-                release();
-                await([&] { return waiting == waiters; });
-                if (!how.held)
-                    release();
-                const size_t count = plc_condvar_notify_all(condvar);
-                MappedCondvar::destroy(condvar);
-                if (how.held)
-                    release();
-                await([&] { return done == waiters; });
-                EXPECT_EQ(notified, count);
-                EXPECT_TRUE(count == waiters || (how.deadlines && count < waiters)) << count;
-                release();
-            }
+        for (size_t round = 1; round <= rounds; ++round) {
+            if (index < waiters)
+                be_notified(round, random);
+            else
+                broadcast_and_unmap(round, waiters);
         }
     });
 }
@@ -365,10 +456,11 @@ INSTANTIATE_TEST_SUITE_P(Ways, CondvarBroadcastStress,
                                     (how.any_lock ? "AnyLock" : "");
                          });
 
-/* The waiter unmaps the condvar as soon as it is woken, while the notifier may still be inside notify_one. */
+/* The waiter unmaps the condvar as soon as it is woken, while the notifier may still be inside its call. */
 TEST(CondvarStress, WokenWaiterUnmaps) {
-    const size_t rounds = scaled(20000);
+    const size_t rounds = scaled(10000);
     plc_mutex_t mutex = PLC_MUTEX_INIT;
+    plc_condvar_t somebody_waits = PLC_CONDVAR_INIT;
     plc_condvar_t *condvar = nullptr; /* guarded by mutex; null: nobody waits */
     run_threads(2, [&](size_t index, Random &random) {
         for (size_t r = 0; r < rounds; ++r) {
@@ -377,23 +469,23 @@ TEST(CondvarStress, WokenWaiterUnmaps) {
                 plc_condvar_t *const mine = MappedCondvar::create();
                 ASSERT_NE(mine, nullptr);
                 condvar = mine;
+                plc_condvar_notify_one(&somebody_waits);
                 plc_condvar_wait(mine, &mutex);
                 plc_mutex_unlock(&mutex);
                 MappedCondvar::destroy(mine);
                 continue;
             }
-            while (!condvar) {
+            while (!condvar)
+                plc_condvar_wait(&somebody_waits, &mutex);
+            plc_condvar_t *const theirs = std::exchange(condvar, nullptr);
+            const bool held = random.one_in(4);
+            if (!held)
                 plc_mutex_unlock(&mutex);
-                std::this_thread::yield();
-                plc_mutex_lock(&mutex);
-            }
-            plc_condvar_t *const theirs = condvar;
-            const bool held = random.one_in(2);
-            condvar = nullptr;
-            bool notified = held && plc_condvar_notify_one(theirs);
-            plc_mutex_unlock(&mutex);
-            notified = notified || plc_condvar_notify_one(theirs);
-            EXPECT_TRUE(notified);
+            EXPECT_EQ(random.one_in(2) ? plc_condvar_notify_all(theirs)
+                                       : static_cast<size_t>(plc_condvar_notify_one(theirs)),
+                      1u);
+            if (held)
+                plc_mutex_unlock(&mutex);
         }
     });
 }
