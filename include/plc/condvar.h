@@ -76,14 +76,14 @@ PLC_INLINE void plc_condvar_wait_any(plc_condvar_t *condvar, const struct plc_lo
 
 /** Notifies the thread that has waited longest, if there is one; returns whether there was. */
 PLC_INLINE bool plc_condvar_notify_one(plc_condvar_t *condvar) {
-    /* relaxed: the mutex orders it after the waiters that this is meant for [C1] */
-    return PLC_UNLIKELY(plc_load_relaxed(&condvar->state) != 0) && plc_condvar_notify_one_slow_(condvar);
+    /* acquire [C2], for who frees the condvar now that nobody waits; not to miss a waiter the mutex is enough [C1] */
+    return PLC_UNLIKELY(plc_load_acquire(&condvar->state) != 0) && plc_condvar_notify_one_slow_(condvar);
 }
 
 /** Notifies every waiting thread; returns how many there were. */
 PLC_INLINE size_t plc_condvar_notify_all(plc_condvar_t *condvar) {
-    /* relaxed: as above [C1] */
-    return PLC_UNLIKELY(plc_load_relaxed(&condvar->state) != 0) ? plc_condvar_notify_all_slow_(condvar) : 0;
+    /* acquire [C2]: as above */
+    return PLC_UNLIKELY(plc_load_acquire(&condvar->state) != 0) ? plc_condvar_notify_all_slow_(condvar) : 0;
 }
 
 PLC_END_DECLS

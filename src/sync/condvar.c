@@ -29,7 +29,9 @@
  *   [C1] a waiter's unlock of its lock, after it stored the word -> the notifier's lock of it, before its first look at
  *        the word: a notification cannot miss a waiter that saw the predicate as it was before (notify_* inline). This
  *        is the lock's own edge, the mutex's [M1].
- *   All accesses to the word are relaxed: its bucket's lock orders all but that first look.
+ *   [C2] the store-release of 0 by whoever takes the last waiter out of the queue -> a notification's load-acquire: who
+ *        has seen that nobody waits may free the condvar, though no lock orders it after a time-out.
+ *   All else is relaxed: the bucket's lock orders it.
  *
  * docs/design/condvar.md explains. The algorithm is that of parking_lot's Condvar. */
 
@@ -40,13 +42,18 @@ static struct plc_lot_key key_of(const plc_condvar_t *condvar) {
     return plc_lot_key(condvar, PLC_WAITER_CONDVAR);
 }
 
-static uintptr_t load_state(const plc_condvar_t *condvar) {
-    return plc_load_relaxed(&condvar->state); /* relaxed: decided upon under the bucket lock (I1) */
+/* With the bucket locked, as the next two. */
+static uintptr_t state_of(const plc_condvar_t *condvar) {
+    return plc_load_relaxed(&condvar->state); /* relaxed: the bucket lock orders it */
 }
 
-/* The bucket is locked. */
-static void store_state(plc_condvar_t *condvar, uintptr_t state) {
+static void set_state(plc_condvar_t *condvar, uintptr_t state) {
     plc_store_relaxed(&condvar->state, state); /* relaxed: the bucket lock and [C1] order it */
+}
+
+/* Nobody waits any more: the caller's last access (I5). */
+static void set_empty(plc_condvar_t *condvar) {
+    plc_store_release(&condvar->state, (uintptr_t)0); /* release [C2] */
 }
 
 /* ---- Waiting */
@@ -69,9 +76,9 @@ static bool can_join(const struct waiter *waiter, uintptr_t state) {
 /* Runs under the bucket lock, before the thread is queued. */
 static bool enter(void *context) {
     struct waiter *waiter = context;
-    uintptr_t state = load_state(waiter->condvar);
+    uintptr_t state = state_of(waiter->condvar);
     if (state == 0)
-        store_state(waiter->condvar, state_wanted_by(waiter));
+        set_state(waiter->condvar, state_wanted_by(waiter));
     return state == 0 || can_join(waiter, state);
 }
 
@@ -91,7 +98,7 @@ static void give_up(void *context, const void *key, bool was_last) {
     if (waiter->requeued)
         plc_mutex_waiter_left_(waiter->request->mutex, was_last);
     else if (was_last)
-        store_state(waiter->condvar, 0);
+        set_empty(waiter->condvar);
 }
 
 static void hook_begin(void *context) {
@@ -120,11 +127,11 @@ static enum plc_filter_op leave_all(void *context, uintptr_t park_token) {
 /* Runs under the bucket lock, where it is certain whether anybody waits with the lock that the word names. */
 static uintptr_t settle(void *context, struct plc_unpark_result result) {
     struct waiter *waiter = context;
-    uintptr_t state = load_state(waiter->condvar);
+    uintptr_t state = state_of(waiter->condvar);
     if (!result.have_more)
-        store_state(waiter->condvar, 0); /* stale (I2) */
+        set_empty(waiter->condvar); /* stale (I2) */
     else if (!can_join(waiter, state) && waiter->request->degrade)
-        store_state(waiter->condvar, ANY);
+        set_state(waiter->condvar, ANY);
     else
         waiter->mixed = !can_join(waiter, state);
     return 0;
@@ -188,7 +195,7 @@ struct notification {
 /* Runs under both bucket locks. A waiter whose mutex is held would wake up just to block again: it is moved. */
 static enum plc_requeue_op choose(void *context) {
     struct notification *notification = context;
-    notification->outdated = load_state(notification->condvar) != (uintptr_t)notification->mutex;
+    notification->outdated = state_of(notification->condvar) != (uintptr_t)notification->mutex;
     if (notification->outdated)
         return PLC_REQUEUE_ABORT;
     return plc_mutex_mark_parked_if_locked_(notification->mutex) ? PLC_REQUEUE_ONE : PLC_REQUEUE_WAKE_ONE;
@@ -198,7 +205,7 @@ static enum plc_requeue_op choose(void *context) {
    (I5). */
 static uintptr_t conclude(void *context, struct plc_unpark_result result) {
     if (!result.have_more)
-        store_state(context, 0);
+        set_empty(context);
     return PLC_MUTEX_TOKEN_NORMAL;
 }
 
@@ -212,7 +219,7 @@ bool plc_condvar_notify_one_slow_(plc_condvar_t *condvar) {
     struct plc_unpark_result result;
     struct notification notification;
     do {
-        uintptr_t state = load_state(condvar);
+        uintptr_t state = plc_load_acquire(&condvar->state); /* acquire [C2] */
         if (state == 0)
             return false;
         /* To wake is right for everybody, also for one who came since and could be moved. */

@@ -84,6 +84,18 @@ static void look_while_running(int self) {
         MC_ASSERT(data == 42);
 }
 
+/* T1 frees the once as soon as it is done; T0 may still be inside its call. */
+static void freed_when_done(int self) {
+    if (self == 0) {
+        MC_ASSERT(plc_once_call(&once, initialise, NULL));
+    } else {
+        while (!plc_once_is_done(&once))
+            mc_yield();
+        MC_ASSERT(data == 42);
+        mc_lifetime_end(&once, sizeof once);
+    }
+}
+
 #ifdef IDEAL
 #define BOUND(n) .preemptions = 0
 #else
@@ -97,6 +109,11 @@ MC_SCENARIOS(
      .setup = lot_setup,
      .thread = look_while_running,
      .finish = ran_once},
+    {.name = "once: freed when it is done" ON,
+     .threads = 2,
+     .setup = lot_setup,
+     .thread = freed_when_done,
+     .finish = lot_must_be_empty},
     {.name = "once: the first run fails" ON,
      .threads = 3,
      .setup = lot_setup,
