@@ -76,7 +76,8 @@ PLC_INLINE void plc_condvar_wait_any(plc_condvar_t *condvar, const struct plc_lo
 
 /** Notifies the thread that has waited longest, if there is one; returns whether there was. */
 PLC_INLINE bool plc_condvar_notify_one(plc_condvar_t *condvar) {
-    /* acquire [C2], for who frees the condvar now that nobody waits; not to miss a waiter the mutex is enough [C1] */
+    /* No waiter that this is meant for can be missed: [C1]. */
+    /* acquire [C2]: for who frees the condvar now that nobody waits */
     return PLC_UNLIKELY(plc_load_acquire(&condvar->state) != 0) && plc_condvar_notify_one_slow_(condvar);
 }
 
