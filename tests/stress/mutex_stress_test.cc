@@ -149,7 +149,8 @@ TEST(MutexStress, NestedSets) {
                 if (set >> at & 1)
                     plc_mutex_lock(&locks[at]);
             }
-            for (size_t at = 0; at < lock_count; ++at) {
+            /* Backwards: a bump locks again, which is in order only while all that is held comes before. */
+            for (size_t at = lock_count; at-- > 0;) {
                 if (set >> at & 1) {
                     ++counts[at];
                     ++mine;
