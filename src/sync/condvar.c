@@ -151,7 +151,8 @@ static void lock_again(const struct plc_condvar_request *request,
         plc_mutex_lock(request->mutex);
 }
 
-/* Runs before the thread's node is given back: requeued and first, the thread takes the mutex while it is still queued. */
+/* Runs before the thread's node is given back: requeued and first, the thread takes the mutex while it is still
+   queued. */
 static uintptr_t take_mutex_if_summoned(void *context, struct plc_waiter *node, uintptr_t token) {
     const struct plc_condvar_request *request = ((const struct waiter *)context)->request;
     return request->mutex ? plc_mutex_resume_(request->mutex, node, token) : token;

@@ -21,8 +21,8 @@ struct plc_condvar_request {
     void *hook_context;
 };
 
-/* Lets go of the lock, waits, takes the lock again; returns whether it was notified. Exported for libplc_pthread.so, not
-   API. */
+/* Lets go of the lock, waits, takes the lock again; returns whether it was notified. Exported for libplc_pthread.so,
+   not API. */
 PLC_API bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request);
 
 PLC_END_DECLS

@@ -83,7 +83,7 @@ void stampede(bool may_throw) {
             while (arrived[r] != threads)
                 std::this_thread::yield();
             failures[r] += call_until_done(targets[r]);
-            const auto expected = static_cast<uint64_t>(7 * (planned[r] + 1));
+            const auto expected = 7 * (static_cast<uint64_t>(planned[r]) + 1);
             for (const uint64_t word : targets[r].data)
                 ASSERT_EQ(word, expected);
         }
