@@ -12,8 +12,8 @@
  *
  *  At any time all waiters use the same plc_mutex_t, or none of them uses one (plc_condvar_wait_any). Mixing aborts.
  *
- *  Notifying is possible with or without the mutex; with the mutex held, a notified waiter is not woken to block again
- *  at once but moved to the mutex's queue. A predicate must be changed under the mutex.
+ *  Notifying is possible with or without the mutex. If the mutex is held, plc_condvar_notify_one does not wake its waiter
+ *  to block again at once but moves it to the mutex's queue. A predicate must be changed under the mutex.
  *
  *  Ordering: what the mutex gives. Nothing allocates.
  *
