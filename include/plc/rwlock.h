@@ -10,8 +10,9 @@
  *  upgradable holder may become the writer without letting another writer in between.
  *
  *  Fairness: a waiting writer keeps new readers out, and a lock that becomes free goes to whoever comes first; but the
- *  thread at the head of the queue, once woken, is overtaken for at most half a millisecond: then a release hands the
- *  lock over. So a thread that holds a read lock must not read_lock again: a writer may have come in between, and both
+ *  thread at the head of the queue, from when it ran after it was first woken, is overtaken for at most half a
+ *  millisecond: then a release hands the lock over. A waiting writer keeps readers out even if they hold the lock: a
+ *  thread that holds a read lock must not read_lock again, for a writer may have come in between, and both
  *  would wait for ever. That is what recursive_read_lock is for.
  *
  *  Time-outs: every `_until` form takes a lock that can be had at once, even after the deadline.
