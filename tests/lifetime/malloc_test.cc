@@ -12,6 +12,10 @@
 #include "support/internal.h"
 #include "support/stress.h"
 
+/* A sanitizer has a malloc of its own. */
+#if !defined(PLC_TEST_ASAN) && !defined(PLC_TEST_TSAN) && defined(__GLIBC__)
+#define PLC_TEST_OWN_MALLOC 1
+
 namespace {
 
 /* Zeroed, so that it works before any constructor, when the loader allocates. */
@@ -38,8 +42,6 @@ void leave_heap() {
 
 } // namespace
 
-#if !defined(PLC_TEST_ASAN) && !defined(PLC_TEST_TSAN) && defined(__GLIBC__)
-#define PLC_TEST_OWN_MALLOC 1
 extern "C" {
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -85,14 +87,10 @@ void free(void *memory) {
     leave_heap();
 }
 }
-#endif
 
 namespace {
 
 TEST(Malloc, WorksUnderAMutexOfOurs) {
-#ifndef PLC_TEST_OWN_MALLOC
-    GTEST_SKIP() << "the sanitizer has a malloc of its own";
-#endif
     const size_t before = allocations.load();
     const size_t rounds = plc_test::scaled(20'000);
     plc_test::run_threads(6, [rounds](size_t index, plc_test::Random &random) {
@@ -116,9 +114,6 @@ TEST(Malloc, WorksUnderAMutexOfOurs) {
 
 /* The same with the mutex held up, so that threads park and are woken inside malloc for certain. */
 TEST(Malloc, ThreadsParkInside) {
-#ifndef PLC_TEST_OWN_MALLOC
-    GTEST_SKIP() << "the sanitizer has a malloc of its own";
-#endif
     std::atomic<int> allocating{0};
     std::vector<std::thread> threads;
     threads.reserve(3);
@@ -152,3 +147,11 @@ TEST(Malloc, ThreadsParkInside) {
 }
 
 } // namespace
+
+#else
+
+TEST(Malloc, WorksUnderAMutexOfOurs) {
+    GTEST_SKIP() << "the sanitizer has a malloc of its own";
+}
+
+#endif

@@ -18,7 +18,7 @@ namespace {
 
 size_t smallest_stack() {
     const long smallest = sysconf(_SC_THREAD_STACK_MIN);
-    return smallest > 0 ? static_cast<size_t>(smallest) : size_t{PTHREAD_STACK_MIN};
+    return smallest > 0 ? static_cast<size_t>(smallest) : static_cast<size_t>(PTHREAD_STACK_MIN);
 }
 
 TEST(SmallStack, EveryLockIsContended) {

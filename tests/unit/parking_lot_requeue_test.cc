@@ -115,8 +115,8 @@ void check(const void *from, const void *to, plc_requeue_op op, size_t waiting, 
 void check_all(const void *from, const void *to) {
     for (plc_requeue_op op : {PLC_REQUEUE_ABORT, PLC_REQUEUE_WAKE_ONE, PLC_REQUEUE_WAKE_ALL, PLC_REQUEUE_ONE,
                               PLC_REQUEUE_ALL, PLC_REQUEUE_WAKE_ONE_MOVE_REST}) {
-        for (size_t waiting : {0, 1, 2, 4}) {
-            for (size_t present : {0, 2})
+        for (size_t waiting : {0u, 1u, 2u, 4u}) {
+            for (size_t present : {0u, 2u})
                 check(from, to, op, waiting, present);
         }
     }

@@ -147,7 +147,7 @@ TEST(BeFair, SeniorityIsStoredOnceAndThenKept) {
 TEST(UnparkAll, CountsAndWakesEverybody) {
     const char key = 0;
     EXPECT_EQ(plc_unpark_all(&key, 1), 0u);
-    for (size_t count : {1, 2, 9, 50}) {
+    for (size_t count : {1u, 2u, 9u, 50u}) {
         auto threads = park_threads(&key, count);
         EXPECT_EQ(plc_unpark_all(&key, count), count);
         EXPECT_EQ(parked_count(&key), 0u);

@@ -47,7 +47,7 @@ TEST(WordLock, TryLockTakesOnlyAFreeLock) {
 }
 
 TEST(WordLock, WaitersAreServedInTheOrderInWhichTheyCame) {
-    for (size_t count : {1, 2, 3, 10}) {
+    for (size_t count : {1u, 2u, 3u, 10u}) {
         plc_word_lock lock = {};
         std::vector<size_t> order; /* guarded by lock */
         std::vector<std::thread> waiters;
