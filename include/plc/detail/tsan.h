@@ -31,8 +31,8 @@ void __tsan_release(void *address);
 #endif
 
 /* Values of sanitizer/tsan_interface.h: a lock that needs no creation, in read mode, a try, a try that failed. */
-#define PLC_TSAN_WRITE 0x2u
-#define PLC_TSAN_READ (0x2u | 0x8u)
+#define PLC_TSAN_WRITE 0x1u
+#define PLC_TSAN_READ (0x1u | 0x8u)
 #define PLC_TSAN_TRY 0x10u
 #define PLC_TSAN_TRY_FAILED (0x10u | 0x20u)
 #define plc_tsan_pre_lock(lock, flags) __tsan_mutex_pre_lock((void *)(lock), (flags))
