@@ -32,7 +32,7 @@ template <typename Mutex>
 class Mutexes : public testing::Test {};
 using MutexTypes = testing::Types<std::mutex, std::timed_mutex, std::recursive_mutex, std::recursive_timed_mutex,
                                   std::shared_mutex, std::shared_timed_mutex>;
-TYPED_TEST_SUITE(Mutexes, MutexTypes);
+TYPED_TEST_SUITE(Mutexes, MutexTypes, );
 
 TYPED_TEST(Mutexes, Exclude) {
     TypeParam mutex;
