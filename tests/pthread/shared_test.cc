@@ -480,6 +480,38 @@ TEST(Fork, TheChildFindsNobodyWaiting) {
     }
 }
 
+/* Another thread signals a shared cond all the time, and is inside when the child comes to be. */
+TEST(Fork, TheChildCanUseSharedConds) {
+    Game game;
+    init_mutex(&game.mutex, kNormalMutex);
+    init_cond(&game.cond, true);
+    std::atomic<bool> is_over{false};
+    std::atomic<bool> has_begun{false};
+    std::thread signaller([&] {
+        while (!is_over) {
+            pthread_cond_signal(&game.cond);
+            has_begun = true;
+        }
+    });
+    while (!has_begun)
+        std::this_thread::yield();
+    for (int round = 0; round < 100; ++round) {
+        const pid_t child = fork();
+        if (child == 0) {
+            const timespec past = at(1, 0);
+            init_cond(&game.cond, true); /* what the parent's thread left half done is glibc's own matter */
+            bool good = pthread_cond_signal(&game.cond) == 0;
+            good &= pthread_mutex_lock(&game.mutex) == 0;
+            good &= pthread_cond_timedwait(&game.cond, &game.mutex, &past) == ETIMEDOUT;
+            good &= pthread_mutex_unlock(&game.mutex) == 0;
+            _exit(good ? 0 : 1);
+        }
+        ASSERT_EQ(status_of(child), 0);
+    }
+    is_over = true;
+    signaller.join();
+}
+
 TEST(Libplc, TheChildMayGiveUpWhatTheForkerHadWritten) {
     pthread_rwlock_t written = PTHREAD_RWLOCK_INITIALIZER;
     ASSERT_EQ(pthread_rwlock_wrlock(&written), 0);
