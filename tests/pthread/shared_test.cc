@@ -182,6 +182,78 @@ TEST_P(EveryMix, ABroadcastWakesAll) {
     }
 }
 
+/* The signaller comes the moment the mutex is free, which is before the waiter sleeps. */
+TEST_P(EveryMix, ASignalRightAfterTheUnlockIsNotLost) {
+    Game game;
+    init_mutex(&game.mutex, GetParam().mutex);
+    init_cond(&game.cond, GetParam().is_cond_shared);
+    std::atomic<int> round_of_waiter{0};
+    constexpr int kRounds = 3000;
+    std::thread waiter([&] {
+        for (int round = 1; round <= kRounds; ++round) {
+            ASSERT_EQ(pthread_mutex_lock(&game.mutex), 0);
+            round_of_waiter = round;
+            while (game.value != round)
+                ASSERT_EQ(pthread_cond_wait(&game.cond, &game.mutex), 0);
+            ASSERT_EQ(pthread_mutex_unlock(&game.mutex), 0);
+        }
+    });
+    for (int round = 1; round <= kRounds; ++round) {
+        for (unsigned looks = 0; round_of_waiter != round; ++looks)
+            if (looks % 1024 == 1023)
+                std::this_thread::yield();
+        while (pthread_mutex_trylock(&game.mutex) != 0)
+            continue;
+        game.value = round;
+        ASSERT_EQ(pthread_cond_signal(&game.cond), 0);
+        ASSERT_EQ(pthread_mutex_unlock(&game.mutex), 0);
+    }
+    waiter.join();
+    EXPECT_EQ(pthread_cond_destroy(&game.cond), 0);
+    EXPECT_EQ(pthread_mutex_destroy(&game.mutex), 0);
+}
+
+/* Waiters with mutexes of both sides on one cond. */
+TEST(PrivateCond, TakesMutexesOfBothSidesAtOnce) {
+    for (int round = 0; round < 60; ++round) {
+        Game ours;
+        Game glibcs;
+        pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+        init_mutex(&ours.mutex, kNormalMutex);
+        init_mutex(&glibcs.mutex, kSharedMutex);
+        auto wait = [&cond](Game &game) {
+            ASSERT_EQ(pthread_mutex_lock(&game.mutex), 0);
+            ++game.waiting;
+            while (game.value == 0)
+                ASSERT_EQ(pthread_cond_wait(&cond, &game.mutex), 0);
+            ASSERT_EQ(pthread_mutex_unlock(&game.mutex), 0);
+        };
+        std::vector<std::thread> threads;
+        for (Game *game : {round % 2 == 0 ? &ours : &glibcs, round % 2 == 0 ? &glibcs : &ours}) {
+            for (int i = 0; i < 2; ++i)
+                threads.emplace_back([&wait, game] { wait(*game); });
+            for (;;) {
+                ASSERT_EQ(pthread_mutex_lock(&game->mutex), 0);
+                if (game->waiting == 2)
+                    break;
+                ASSERT_EQ(pthread_mutex_unlock(&game->mutex), 0);
+                std::this_thread::yield();
+            }
+            ASSERT_EQ(pthread_mutex_unlock(&game->mutex), 0);
+        }
+        for (Game *game : {&ours, &glibcs}) {
+            ASSERT_EQ(pthread_mutex_lock(&game->mutex), 0);
+            game->value = 1;
+            ASSERT_EQ(pthread_mutex_unlock(&game->mutex), 0);
+        }
+        for (int i = 0; i < 4; ++i)
+            ASSERT_EQ(round % 4 < 2 ? pthread_cond_signal(&cond) : pthread_cond_broadcast(&cond), 0);
+        for (std::thread &thread : threads)
+            thread.join();
+        EXPECT_EQ(pthread_cond_destroy(&cond), 0);
+    }
+}
+
 /* glibc's wait is a cancellation point, and the mutex is held again when the handlers run, ours included. */
 TEST(SharedCond, ACancelledWaiterHasItsMutexBack) {
     struct State {
