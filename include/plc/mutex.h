@@ -2,18 +2,21 @@
 /** @file
  *  A mutual exclusion lock of one byte.
  *
- *  Zeroed memory is an unlocked mutex; there is nothing to destroy. A mutex may be moved by memcpy while nobody holds
- * or waits for it, and its memory may be freed by the next owner as soon as it has the lock: unlock does not touch a
- * mutex after the last right to it is gone.
+ *  Zeroed memory is an unlocked mutex; there is nothing to destroy. A mutex may be moved by memcpy while nobody holds or
+ *  waits for it, and its memory may be freed by the next owner as soon as it has the lock: unlock does not touch a mutex
+ *  after the last right to it is gone.
  *
- *  Fairness: a running thread may take a free lock before a waiting one (barging), because that is fast; but the thread
- * at the head of the queue is overtaken for at most half a millisecond, after which the next unlock hands the lock over
- *  to it. Waiters are served in the order in which they came.
+ *  Fairness: a running thread may take a free lock before a waiting one (barging), because that is fast. Waiters are served
+ *  in the order in which they came; the first of them, once it was woken, is overtaken for at most half a millisecond,
+ *  after which an unlock hands the lock over to it. So with n waiters before it a thread waits for no more than n + 1 such
+ *  slices and as many sections. A lock that becomes free while that first waiter, beaten before, naps stays free for up to
+ *  the rest of its slice.
  *
- *  Ordering: unlock releases, lock acquires. Locking may block; nothing allocates. Locking a mutex that the calling
- * thread holds blocks for ever (PLC_CHECKED builds abort instead); unlocking one that is not locked aborts.
+ *  Ordering: unlock releases, lock acquires. Locking may block; nothing allocates. Locking a mutex that the calling thread
+ *  holds blocks for ever (PLC_CHECKED builds abort instead); unlocking one that is not locked aborts.
  *
- *  Algorithm: WebKit's WTF::Lock and Rust's parking_lot::RawMutex, with CPython's per-waiter fairness. */
+ *  Algorithm: our own, with WebKit's and Rust parking_lot's one-byte state, the designated waker of nsync and Abseil, and
+ *  hand-over by seniority as in CPython; docs/design/mutex.md. */
 #ifndef PLC_MUTEX_H
 #define PLC_MUTEX_H
 
@@ -24,7 +27,7 @@
 
 PLC_BEGIN_DECLS
 
-/** A mutex; `state` is private. docs/design.md has its bits. */
+/** A mutex; `state` is private. docs/design/mutex.md has its bits. */
 typedef struct PLC_CAPABILITY("mutex") plc_mutex {
     uint8_t state; /**< private */
 } plc_mutex_t;
@@ -37,7 +40,7 @@ PLC_STATIC_ASSERT(sizeof(plc_mutex_t) == 1, "a mutex is one byte");
 
 enum {
     PLC_MUTEX_LOCKED_ = 1u, /* somebody holds it */
-    PLC_MUTEX_PARKED_ = 2u, /* somebody may be parked */
+    PLC_MUTEX_PARKED_ = 2u, /* an unlock must look at the queue */
 };
 
 PLC_API void plc_mutex_lock_slow_(plc_mutex_t *mutex);

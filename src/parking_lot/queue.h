@@ -6,6 +6,7 @@
 #include <plc/detail/atomic.h>
 
 #include "parking_lot/bucket_table.h"
+#include "platform/tuning.h"
 
 static inline void plc_queue_count(struct plc_bucket *bucket, uint32_t change) {
     plc_store_relaxed(&bucket->waiters, bucket->waiters + change); /* relaxed: read elsewhere only as an estimate */
@@ -47,6 +48,22 @@ static inline struct plc_waiter *plc_queue_find(struct plc_waiter *waiter, struc
         *previous = waiter;
         waiter = waiter->next;
     }
+    return waiter;
+}
+
+/* The first waiter of the key in the bucket. Passing many of other keys on the way means that the table is too
+   small. */
+static inline struct plc_waiter *plc_queue_find_first(struct plc_bucket *bucket, struct plc_lot_key key,
+                                                      struct plc_waiter **previous) {
+    struct plc_waiter *waiter = bucket->head;
+    unsigned foreign = 0;
+    while (waiter && !plc_waiter_matches(waiter, key)) {
+        foreign++;
+        *previous = waiter;
+        waiter = waiter->next;
+    }
+    if (PLC_UNLIKELY(foreign > PLC_GROW_AFTER_FOREIGN))
+        plc_bucket_table_wish_to_grow();
     return waiter;
 }
 

@@ -2,26 +2,12 @@
 /* Unparking: one, all or chosen waiters of a key are taken out under the bucket's lock and woken after it. */
 #include "parking_lot/wake_list.h"
 
-/* The first waiter of the key. Passing many of other keys on the way means that the table is too small. */
-static struct plc_waiter *find_first(struct plc_bucket *bucket, struct plc_lot_key key, struct plc_waiter **previous) {
-    struct plc_waiter *waiter = bucket->head;
-    unsigned foreign = 0;
-    while (waiter && !plc_waiter_matches(waiter, key)) {
-        foreign++;
-        *previous = waiter;
-        waiter = waiter->next;
-    }
-    if (PLC_UNLIKELY(foreign > PLC_GROW_AFTER_FOREIGN))
-        plc_bucket_table_wish_to_grow();
-    return waiter;
-}
-
 struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_callback callback, void *context) {
     struct plc_unpark_result result = {0};
     struct plc_wake_list woken = {0};
     struct plc_waiter *previous = NULL;
     struct plc_bucket *bucket = plc_bucket_lock(key.address);
-    struct plc_waiter *waiter = find_first(bucket, key, &previous);
+    struct plc_waiter *waiter = plc_queue_find_first(bucket, key, &previous);
     if (waiter) {
         result.unparked = 1;
         result.have_more = plc_queue_contains(waiter->next, key);
@@ -57,7 +43,7 @@ struct plc_unpark_result plc_lot_unpark_filter(struct plc_lot_key key,
     struct plc_wake_list woken = {0};
     struct plc_waiter *previous = NULL;
     struct plc_bucket *bucket = plc_bucket_lock(key.address);
-    struct plc_waiter *waiter = find_first(bucket, key, &previous);
+    struct plc_waiter *waiter = plc_queue_find_first(bucket, key, &previous);
     while (waiter) {
         struct plc_waiter *next = waiter->next;
         enum plc_filter_op op = filter(context, waiter->park_token);

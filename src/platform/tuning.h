@@ -13,7 +13,7 @@
 #define PLC_MAX_TABLE_BITS 20
 #endif
 
-/* Walking past this many waiters of other keys makes an unpark wish for a larger table. */
+/* Walking past this many waiters of other keys makes an unpark, or who joins a mutex, wish for a larger table. */
 #ifndef PLC_GROW_AFTER_FOREIGN
 #define PLC_GROW_AFTER_FOREIGN 4
 #endif

@@ -74,7 +74,7 @@ static struct plc_lot_key key_of(const plc_mutex_t *mutex) {
 
 static struct plc_waiter *first_waiter(struct plc_bucket *bucket, plc_mutex_t *mutex) {
     struct plc_waiter *previous = NULL;
-    return plc_queue_find(bucket->head, key_of(mutex), &previous);
+    return plc_queue_find_first(bucket, key_of(mutex), &previous);
 }
 
 static bool has_successor(struct plc_waiter *waiter, plc_mutex_t *mutex) {
