@@ -108,6 +108,7 @@ int main(int argc, char **argv) {
         plc_bench::register_rwlock(parsed.full);
         plc_bench::register_ping_pong();
         plc_bench::register_queue(parsed.full);
+        plc_bench::register_broadcast();
     }
     benchmark::AddCustomContext("delay_turns_per_us", std::to_string(plc_bench::delay_turns_per_ns() * 1000));
     benchmark::AddCustomContext("duration_ms", std::to_string(parsed.duration_ms));

@@ -28,7 +28,7 @@ struct plc_bench_job {
     uint64_t section;      /* turns of the delay loop with the lock held */
     uint64_t outside;      /* turns without it */
     uint64_t writes;       /* share of writes in 1/1024 */
-    uint64_t producers;    /* the first workers of a queue; the others consume */
+    uint64_t producers;    /* the first workers of a queue or broadcast; the others consume or wait */
     uint64_t capacity;     /* of a queue */
     uint64_t notify_under; /* 1: notify while the lock is held */
     uint64_t timed;        /* 1: record each wait for the lock */
@@ -62,6 +62,7 @@ struct plc_bench_peer {
     struct plc_bench_kernel condvar_ping_pong;
     struct plc_bench_kernel park_ping_pong;
     struct plc_bench_kernel queue;
+    struct plc_bench_kernel broadcast;
 };
 
 /* Busy for `turns` turns of a loop that is calibrated once per process and the same machine code for all peers. */

@@ -32,6 +32,7 @@ void report_outcome(benchmark::State &state, const outcome &result) {
         state.counters["reads_share"] = result.reads_share;
     if (result.waits.count() == 0)
         return;
+    state.counters["wait_p50_ns"] = result.waits.quantile(0.5);
     state.counters["wait_p99_ns"] = result.waits.quantile(0.99);
     state.counters["wait_p999_ns"] = result.waits.quantile(0.999);
     state.counters["wait_max_ns"] = static_cast<double>(result.waits.longest());

@@ -4,6 +4,7 @@
 #define PLC_BENCH_PEER_H
 
 #include "harness/abi.h"
+#include "kernels/broadcast.h"
 #include "kernels/contended.h"
 #include "kernels/ping_pong.h"
 #include "kernels/queue.h"
@@ -48,6 +49,8 @@ class peer_table {
         using table = condvar_table<Mutex, Condvar>;
         table_.condvar_ping_pong = {create<table>, condvar_ping_pong<Mutex, Condvar>, destroy<table>};
         table_.queue = {create_queue<Mutex, Condvar>, queue_work<Mutex, Condvar>, destroy_queue<Mutex, Condvar>};
+        table_.broadcast = {create_assembly<Mutex, Condvar>, broadcast<Mutex, Condvar>,
+                            destroy<assembly<Mutex, Condvar>>};
         return *this;
     }
 

@@ -6,6 +6,7 @@ import statistics
 OURS = {"libplc", "libplc_pthread"}
 PEER_ORDER = ["libplc", "libplc_pthread", "glibc", "glibc_adaptive", "std", "parking_lot", "rust_std", "absl", "nsync",
               "tbb"]
+WAITS = ("wait_p50_ns", "wait_p99_ns", "wait_p999_ns")
 # A run during which others had more of the processors than this is marked.
 FOREIGN_LIMIT = 0.12
 
@@ -30,7 +31,7 @@ def finish(entry):
     entry["median"] = statistics.median(times)
     entry["spread"] = quartile_spread(times)
     details = entry.pop("details")
-    for key in ("processor_ns", "switches", "jain", "slowest_share", "reads_share", "wait_p99_ns", "wait_p999_ns"):
+    for key in ("processor_ns", "switches", "jain", "slowest_share", "reads_share") + WAITS:
         values = [row[key] for row in details if key in row]
         if values:
             entry[key] = statistics.median(values)
@@ -110,14 +111,15 @@ def detail_table(cells, workload):
     if not names:
         return []
     lines = ["### %s: processor time per operation, fairness, waits" % workload, "",
-             "| cell | peer | ns | spread | processor ns | switches | Jain | slowest | p99 us | p99.9 us | longest ms |",
-             "|---|---|" + "---:|" * 9]
+             "| cell | peer | ns | spread | processor ns | switches | Jain | slowest | p50 us | p99 us | p99.9 us "
+             "| longest ms |",
+             "|---|---|" + "---:|" * 10]
     for name in names:
         for peer in PEER_ORDER:
             entry = cells[name].get(peer)
             if not entry:
                 continue
-            waits = [number(entry[key] / 1e3) if key in entry else "" for key in ("wait_p99_ns", "wait_p999_ns")]
+            waits = [number(entry[key] / 1e3) if key in entry else "" for key in WAITS]
             longest = "%.2f" % (entry["wait_max_ns"] / 1e6) if "wait_max_ns" in entry else ""
             lines.append("| %s | %s | %s | %.0f %% | %s | %.3f | %.3f | %.2f | %s | %s |" % (
                 name.split("/", 1)[1], peer, number(entry["median"]), 100 * entry["spread"],

@@ -10,5 +10,6 @@ void register_contended(bool full);
 void register_rwlock(bool full);
 void register_ping_pong();
 void register_queue(bool full);
+void register_broadcast();
 } // namespace plc_bench
 #endif

@@ -53,6 +53,7 @@ pub struct PeerTable {
     pub condvar_ping_pong: Kernel,
     pub park_ping_pong: Kernel,
     pub queue: Kernel,
+    pub broadcast: Kernel,
 }
 
 // The name is a literal, the rest are functions.
@@ -91,11 +92,21 @@ pub fn delay(turns: u64) {
     }
 }
 
+#[inline(always)]
+pub fn now_ns() -> u64 {
+    unsafe { plc_bench_now_ns() }
+}
+
+#[inline(always)]
+pub fn record_wait(worker: &mut Worker, ns: u64) {
+    unsafe { plc_bench_record_wait(worker, ns) }
+}
+
 /// The start of a wait, or nothing in an untimed run.
 #[inline(always)]
 pub fn wait_begins<const TIMED: bool>() -> u64 {
     if TIMED {
-        unsafe { plc_bench_now_ns() }
+        now_ns()
     } else {
         0
     }
@@ -104,6 +115,6 @@ pub fn wait_begins<const TIMED: bool>() -> u64 {
 #[inline(always)]
 pub fn wait_ends<const TIMED: bool>(worker: &mut Worker, begin: u64) {
     if TIMED {
-        unsafe { plc_bench_record_wait(worker, plc_bench_now_ns() - begin) }
+        record_wait(worker, now_ns() - begin)
     }
 }

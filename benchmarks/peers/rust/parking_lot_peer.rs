@@ -109,4 +109,5 @@ pub static plc_bench_parking_lot: PeerTable = PeerTable {
     condvar_ping_pong: condvar_kernel::<Condvar>(),
     park_ping_pong: park_kernel::<LotParker>(),
     queue: queue_kernel::<Condvar>(),
+    broadcast: broadcast_kernel::<Condvar>(),
 };

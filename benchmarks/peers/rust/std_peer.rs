@@ -101,4 +101,5 @@ pub static plc_bench_rust_std: PeerTable = PeerTable {
     condvar_ping_pong: condvar_kernel::<Condvar>(),
     park_ping_pong: park_kernel::<ThreadParker>(),
     queue: queue_kernel::<Condvar>(),
+    broadcast: broadcast_kernel::<Condvar>(),
 };
