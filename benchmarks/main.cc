@@ -104,11 +104,13 @@ int main(int argc, char **argv) {
     plc_bench::set_run_duration(parsed.duration_ms * 1000000);
     plc_bench::register_uncontended();
     if (!parsed.one_thread) {
+        plc_bench::register_many_locks(parsed.full);
         plc_bench::register_contended(parsed.full);
         plc_bench::register_rwlock(parsed.full);
         plc_bench::register_ping_pong();
         plc_bench::register_queue(parsed.full);
         plc_bench::register_broadcast();
+        plc_bench::register_once();
     }
     benchmark::AddCustomContext("delay_turns_per_us", std::to_string(plc_bench::delay_turns_per_ns() * 1000));
     benchmark::AddCustomContext("duration_ms", std::to_string(parsed.duration_ms));

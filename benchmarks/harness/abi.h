@@ -28,11 +28,13 @@ struct plc_bench_job {
     uint64_t section;      /* turns of the delay loop with the lock held */
     uint64_t outside;      /* turns without it */
     uint64_t writes;       /* share of writes in 1/1024 */
-    uint64_t producers;    /* the first workers of a queue or broadcast; the others consume or wait */
+    uint64_t producers;    /* the first workers produce, broadcast or write; the others consume, wait or read */
     uint64_t capacity;     /* of a queue */
     uint64_t notify_under; /* 1: notify while the lock is held */
     uint64_t timed;        /* 1: record each wait for the lock */
-    uint8_t padding_[56];  /* `stop` shares no line with an object that is written */
+    uint64_t locks;        /* how many of them, where an operation chooses one */
+    const uint16_t *picks; /* 65,536 of their indices, each as often as it is popular */
+    uint8_t padding_[40];  /* `stop` shares no line with an object that is written */
     uint32_t stop;         /* set once by the harness; read relaxed */
     uint8_t padding_end_[124];
 };
@@ -57,8 +59,13 @@ struct plc_bench_peer {
     plc_bench_loop try_lock_held;
     plc_bench_loop read_unlock;
     plc_bench_loop write_unlock;
+    plc_bench_loop once_done;
     struct plc_bench_kernel mutex;
+    struct plc_bench_kernel million;
+    struct plc_bench_kernel zipf;
     struct plc_bench_kernel rwlock;
+    struct plc_bench_kernel rwlock_sides;
+    struct plc_bench_kernel once;
     struct plc_bench_kernel condvar_ping_pong;
     struct plc_bench_kernel park_ping_pong;
     struct plc_bench_kernel queue;

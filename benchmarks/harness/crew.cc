@@ -93,11 +93,19 @@ uint64_t run_once(const plc_bench_kernel &kernel, const cell &what, plc_bench_jo
     return stopped - begin;
 }
 
+// The threads whose operations are the cell's: with a queue those that consume, for each item is counted once.
+bool is_counted(const cell &what, const member &each) {
+    return what.counted != cell::consumers || each.worker.index >= what.job.producers;
+}
+
 uint64_t expected_count(const cell &what, const std::vector<member> &members) {
     uint64_t sum = 0;
     for (const member &each : members) {
-        bool counts = what.counted != cell::consumers || each.worker.index >= what.job.producers;
-        if (counts)
+        if (what.counted == cell::furthest) {
+            sum = std::max(sum, each.worker.operations);
+            continue;
+        }
+        if (is_counted(what, each))
             sum += each.worker.operations - (what.counted == cell::writes ? each.worker.reads : 0);
     }
     return sum;
@@ -110,27 +118,54 @@ std::string verify(const cell &what, const std::vector<member> &members, uint64_
     return "the guarded counter is " + std::to_string(guarded) + " after " + std::to_string(expected) + " operations";
 }
 
+// Jain's index of the counted threads from `first` to before `last`: 1 if all did the same.
+double jain_index(const cell &what, const std::vector<member> &members, std::size_t first, std::size_t last) {
+    double sum = 0, squares = 0, threads = 0;
+    for (std::size_t i = first; i < last; ++i) {
+        if (!is_counted(what, members[i]))
+            continue;
+        double operations = static_cast<double>(members[i].worker.operations);
+        sum += operations;
+        squares += operations * operations;
+        threads += 1;
+    }
+    return squares > 0 ? sum * sum / (threads * squares) : 0;
+}
+
+double fairness(const cell &what, const std::vector<member> &members) {
+    if (!what.two_sides)
+        return jain_index(what, members, 0, members.size());
+    return std::min(jain_index(what, members, 0, what.job.producers),
+                    jain_index(what, members, what.job.producers, members.size()));
+}
+
 void summarise(const cell &what, const std::vector<member> &members, uint64_t length, outcome &result) {
-    double sum = 0, squares = 0, processor = 0, switches = 0, reads = 0, threads = 0, least = 1e300;
+    double sum = 0, processor = 0, switches = 0, reads = 0, threads = 0, least = 1e300, most = 0;
     for (const member &each : members) {
         processor += static_cast<double>(each.processor_ns);
         switches += static_cast<double>(each.switches);
-        if (what.counted == cell::consumers && each.worker.index < what.job.producers)
+        if (!is_counted(what, each))
             continue;
         double operations = static_cast<double>(each.worker.operations);
         sum += operations;
-        squares += operations * operations;
         reads += static_cast<double>(each.worker.reads);
         least = std::min(least, operations);
+        most = std::max(most, operations);
         threads += 1;
     }
-    double done = std::max(sum / static_cast<double>(what.workers_per_operation), 1.0);
-    result.ns_per_operation = static_cast<double>(length) / done;
+    double done = what.counted == cell::furthest ? most : sum / static_cast<double>(what.workers_per_operation);
+    done = std::max(done, 1.0);
     result.processor_ns_per_operation = processor / done;
+    // A single thread never waits: what it did not run, others did.
+    result.ns_per_operation = members.size() == 1 ? processor / done : static_cast<double>(length) / done;
     result.switches = switches / done;
-    result.jain = squares > 0 ? sum * sum / (threads * squares) : 0;
+    result.jain = fairness(what, members);
     result.slowest_share = sum > 0 ? least * threads / sum : 0;
-    result.reads_share = sum > 0 ? reads / sum : 0;
+    if (what.counted == cell::writes && sum > 0) {
+        result.reads_share = reads / sum;
+        result.writes_per_second = (sum - reads) * 1e9 / static_cast<double>(length);
+        result.reads_per_second = reads * 1e9 / static_cast<double>(length);
+    }
 }
 
 // One run on a fresh object. The timed one yields nothing but the waits: its clock reads disturb the rest.

@@ -14,20 +14,23 @@ namespace plc_bench {
 // A cell of the matrix: what the job says, and how it is run.
 struct cell {
     plc_bench_job job{};
-    std::vector<int> processors;                   // where worker i is pinned, modulo the size; empty: nowhere
-    bool waits = false;                            // a second, timed run for the waiting times
-    uint64_t workers_per_operation = 1;            // 2 where two threads' turns make one operation
-    enum { all, consumers, writes } counted = all; // what the guarded counter must equal
+    std::vector<int> processors;        // where worker i is pinned, modulo the size; empty: nowhere
+    bool waits = false;                 // a second, timed run for the waiting times
+    bool two_sides = false;             // the first job.producers threads and the others do different things
+    uint64_t workers_per_operation = 1; // 2 where two threads' turns make one operation
+    enum { all, consumers, writes, furthest } counted = all; // what the guarded counter must equal
 };
 
 struct outcome {
     std::string error; // empty: the guarded counter was right
     double ns_per_operation = 0;
     double processor_ns_per_operation = 0;
-    double jain = 0;          // Jain's index of the threads' operations: 1 fair, 1/n one thread alone
+    double jain = 0;          // Jain's index of the threads' operations: 1 fair, 1/n one thread alone; the lower side's
     double slowest_share = 0; // the slowest thread's operations, 1 = its fair share
     double switches = 0;      // context switches per operation, of either kind
-    double reads_share = 0;
+    double reads_share = 0;   // these three are of read-write locks
+    double writes_per_second = 0;
+    double reads_per_second = 0;
     wait_histogram waits; // of the timed run
 };
 

@@ -22,14 +22,17 @@ void report_time(benchmark::State &state, double ns) {
     }
 }
 
-void report_outcome(benchmark::State &state, const outcome &result) {
+void report_outcome(benchmark::State &state, const cell &what, const outcome &result) {
     report_time(state, result.ns_per_operation);
     state.counters["processor_ns"] = result.processor_ns_per_operation;
     state.counters["switches"] = result.switches;
     state.counters["jain"] = result.jain;
     state.counters["slowest_share"] = result.slowest_share;
-    if (result.reads_share > 0)
+    if (what.counted == cell::writes) {
         state.counters["reads_share"] = result.reads_share;
+        state.counters["writes_per_second"] = result.writes_per_second;
+        state.counters["reads_per_second"] = result.reads_per_second;
+    }
     if (result.waits.count() == 0)
         return;
     state.counters["wait_p50_ns"] = result.waits.quantile(0.5);
@@ -46,7 +49,7 @@ void run_crew_cell(benchmark::State &state, const std::string &name, const cell 
         state.SkipWithError(result.error.c_str());
         return;
     }
-    report_outcome(state, result);
+    report_outcome(state, what, result);
 }
 
 // The processor's time, for these loops never sleep; the median of short slices, so that an interrupt spoils one slice

@@ -19,6 +19,11 @@ void *create(const plc_bench_job *) {
 }
 
 template <class Object>
+void *create_for(const plc_bench_job *job) {
+    return new Object(job);
+}
+
+template <class Object>
 uint64_t destroy(void *object) {
     Object *typed = static_cast<Object *>(object);
     uint64_t counter = typed->counter;

@@ -33,12 +33,23 @@ bool take_turn(Table *table, plc_bench_job *job, uint64_t parity, bool under) {
     return goes_on;
 }
 
+// What a timed run records is one turn, with the wait for the other one's.
+template <bool Timed, class Table>
+void take_turns(Table *table, plc_bench_job *job, plc_bench_worker *self) {
+    bool under = job->notify_under != 0, goes_on = true;
+    while (goes_on) {
+        take_lock<Timed>(self, [&] { goes_on = take_turn(table, job, self->index, under); });
+        self->operations += goes_on;
+    }
+}
+
 template <class Mutex, class Condvar>
 void condvar_ping_pong(plc_bench_job *job, plc_bench_worker *self) {
     auto *table = static_cast<condvar_table<Mutex, Condvar> *>(job->object);
-    bool under = job->notify_under != 0;
-    while (take_turn(table, job, self->index, under))
-        ++self->operations;
+    if (job->timed)
+        take_turns<true>(table, job, self);
+    else
+        take_turns<false>(table, job, self);
 }
 
 template <class Parker>
@@ -51,15 +62,14 @@ struct alignas(128) park_table {
 };
 
 // A parker is a token: unpark before park is not lost, so no lock is needed.
-template <class Parker>
-void park_ping_pong(plc_bench_job *job, plc_bench_worker *self) {
-    auto *table = static_cast<park_table<Parker> *>(job->object);
-    Parker &mine = table->sides[self->index].parker;
-    Parker &other = table->sides[1 - self->index].parker;
+template <bool Timed, class Table>
+void park_in_turn(Table *table, plc_bench_job *job, plc_bench_worker *self) {
+    auto &mine = table->sides[self->index].parker;
+    auto &other = table->sides[1 - self->index].parker;
     bool my_turn = self->index == 0, over = false;
     while (!over) {
         if (!my_turn)
-            mine.park();
+            take_lock<Timed>(self, [&] { mine.park(); });
         my_turn = false;
         over = table->over;
         if (!over) {
@@ -69,6 +79,15 @@ void park_ping_pong(plc_bench_job *job, plc_bench_worker *self) {
         }
         other.unpark();
     }
+}
+
+template <class Parker>
+void park_ping_pong(plc_bench_job *job, plc_bench_worker *self) {
+    auto *table = static_cast<park_table<Parker> *>(job->object);
+    if (job->timed)
+        park_in_turn<true>(table, job, self);
+    else
+        park_in_turn<false>(table, job, self);
 }
 } // namespace plc_bench
 #endif

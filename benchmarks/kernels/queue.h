@@ -82,20 +82,32 @@ void retire_producer(Queue *q) {
         q->not_empty.notify_all();
 }
 
-template <class Mutex, class Condvar>
-void queue_work(plc_bench_job *job, plc_bench_worker *self) {
-    auto *q = static_cast<queue<Mutex, Condvar> *>(job->object);
+// What a timed run records is a whole call: the wait for the mutex and that for an item or room.
+template <bool Timed, class Queue>
+void queue_loop(Queue *q, plc_bench_job *job, plc_bench_worker *self) {
     bool under = job->notify_under != 0;
     if (self->index >= job->producers) {
-        while (get(q, under))
-            ++self->operations;
+        bool got = true;
+        while (got) {
+            take_lock<Timed>(self, [&] { got = get(q, under); });
+            self->operations += got;
+        }
         return;
     }
     while (!stopped(job)) {
-        put(q, next_random(self), under);
+        take_lock<Timed>(self, [&] { put(q, next_random(self), under); });
         ++self->operations;
     }
     retire_producer(q);
+}
+
+template <class Mutex, class Condvar>
+void queue_work(plc_bench_job *job, plc_bench_worker *self) {
+    auto *q = static_cast<queue<Mutex, Condvar> *>(job->object);
+    if (job->timed)
+        queue_loop<true>(q, job, self);
+    else
+        queue_loop<false>(q, job, self);
 }
 } // namespace plc_bench
 #endif

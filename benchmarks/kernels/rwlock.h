@@ -60,5 +60,29 @@ void rwlock_mix(plc_bench_job *job, plc_bench_worker *self) {
     else
         rwlock_loop<RwLock, false>(job, self);
 }
+
+// Some only write, the others only read.
+template <class RwLock, bool Timed>
+void rwlock_sides_loop(plc_bench_job *job, plc_bench_worker *self) {
+    auto *object = static_cast<guarded_pair<RwLock> *>(job->object);
+    uint64_t operations = 0;
+    bool writes = self->index < job->producers;
+    for (; !stopped(job); ++operations) {
+        if (writes)
+            write_once<RwLock, Timed>(object, job->section, self);
+        else
+            read_once<RwLock, Timed>(object, job->section, self);
+    }
+    self->operations = operations;
+    self->reads = writes ? 0 : operations;
+}
+
+template <class RwLock>
+void rwlock_sides(plc_bench_job *job, plc_bench_worker *self) {
+    if (job->timed)
+        rwlock_sides_loop<RwLock, true>(job, self);
+    else
+        rwlock_sides_loop<RwLock, false>(job, self);
+}
 } // namespace plc_bench
 #endif

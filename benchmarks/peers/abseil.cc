@@ -2,6 +2,7 @@
 // Abseil's Mutex and CondVar; the same Mutex is its read-write lock.
 #include "peers/peer.h"
 
+#include <absl/base/call_once.h>
 #include <absl/synchronization/mutex.h>
 
 namespace plc_bench {
@@ -47,10 +48,21 @@ class condvar {
     absl::CondVar condvar_;
 };
 
+class once {
+  public:
+    void call(void (*run)()) {
+        absl::call_once(once_, run);
+    }
+
+  private:
+    absl::once_flag once_;
+};
+
 const bool registered = [] {
     // Debian builds it in, and it costs several times the lock; nobody measures with it.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-    return add_peer(peer_table("absl").with_mutex<mutex>().with_condvar<mutex, condvar>().with_rwlock<mutex>());
+    return add_peer(
+        peer_table("absl").with_mutex<mutex>().with_condvar<mutex, condvar>().with_rwlock<mutex>().with_once<once>());
 }();
 } // namespace
 } // namespace plc_bench

@@ -61,6 +61,16 @@ class rwlock {
     pthread_rwlock_t rwlock_ = PTHREAD_RWLOCK_INITIALIZER;
 };
 
+class once {
+  public:
+    void call(void (*run)()) {
+        pthread_once(&once_, run);
+    }
+
+  private:
+    pthread_once_t once_ = PTHREAD_ONCE_INIT;
+};
+
 // The fastest way to park that the C library offers.
 class parker {
   public:
@@ -84,7 +94,11 @@ class parker {
     sem_t tokens_;
 };
 
-const bool registered = add_peer(
-    peer_table("glibc").with_mutex<mutex>().with_condvar<mutex, condvar>().with_rwlock<rwlock>().with_parker<parker>());
+const bool registered = add_peer(peer_table("glibc")
+                                     .with_mutex<mutex>()
+                                     .with_condvar<mutex, condvar>()
+                                     .with_rwlock<rwlock>()
+                                     .with_parker<parker>()
+                                     .with_once<once>());
 } // namespace
 } // namespace plc_bench

@@ -8,6 +8,10 @@
 #include <plc/condvar.h>
 #define PLC_BENCH_HAS_CONDVAR 1
 #endif
+#if __has_include(<plc/once.h>)
+#include <plc/once.h>
+#define PLC_BENCH_HAS_ONCE 1
+#endif
 #if __has_include(<plc/rwlock.h>)
 #include <plc/rwlock.h>
 #define PLC_BENCH_HAS_RWLOCK 1
@@ -93,6 +97,22 @@ class rwlock {
 };
 #endif
 
+#ifdef PLC_BENCH_HAS_ONCE
+class once {
+  public:
+    void call(void (*run)()) {
+        plc_once_call(&once_, run_and_succeed, reinterpret_cast<void *>(run));
+    }
+
+  private:
+    static bool run_and_succeed(void *run) {
+        reinterpret_cast<void (*)()>(run)();
+        return true;
+    }
+    plc_once_t once_ = PLC_ONCE_INIT;
+};
+#endif
+
 const bool registered = [] {
     peer_table peer("libplc");
     peer.with_mutex<mutex>().with_parker<parker>();
@@ -101,6 +121,9 @@ const bool registered = [] {
 #endif
 #ifdef PLC_BENCH_HAS_RWLOCK
     peer.with_rwlock<rwlock>();
+#endif
+#ifdef PLC_BENCH_HAS_ONCE
+    peer.with_once<once>();
 #endif
     return add_peer(peer);
 }();

@@ -2,6 +2,8 @@
 // Google's nsync; its mutex is a read-write lock.
 #include "peers/peer.h"
 
+// The library is compiled with this, and the names of some functions depend on it.
+#define NSYNC_ATOMIC_CPP11 1
 #include <nsync.h>
 
 namespace plc_bench {
@@ -28,7 +30,7 @@ class mutex {
     }
 
   private:
-    nsync::nsync_mu mutex_ = NSYNC_MU_INIT;
+    nsync::nsync_mu mutex_{};
 };
 
 class condvar {
@@ -44,10 +46,20 @@ class condvar {
     }
 
   private:
-    nsync::nsync_cv condvar_ = NSYNC_CV_INIT;
+    nsync::nsync_cv condvar_{};
 };
 
-const bool registered =
-    add_peer(peer_table("nsync").with_mutex<mutex>().with_condvar<mutex, condvar>().with_rwlock<mutex>());
+class once {
+  public:
+    void call(void (*run)()) {
+        nsync::nsync_run_once(&once_, run);
+    }
+
+  private:
+    nsync::nsync_once once_{};
+};
+
+const bool registered = add_peer(
+    peer_table("nsync").with_mutex<mutex>().with_condvar<mutex, condvar>().with_rwlock<mutex>().with_once<once>());
 } // namespace
 } // namespace plc_bench

@@ -6,6 +6,8 @@
 #include "harness/abi.h"
 #include "kernels/broadcast.h"
 #include "kernels/contended.h"
+#include "kernels/many_locks.h"
+#include "kernels/once.h"
 #include "kernels/ping_pong.h"
 #include "kernels/queue.h"
 #include "kernels/rwlock.h"
@@ -17,6 +19,7 @@
 //   mutex:   lock(), try_lock(), unlock()
 //   rwlock:  lock(), unlock(), lock_shared(), unlock_shared()
 //   condvar: wait(mutex &), notify_one(), notify_all()
+//   once:    call(void (*f)()), which runs f or waits until the call that does has returned from it
 //   parker:  park(), unpark(); a token: an unpark before the park lets it through
 // and registers those that it has:
 //   const bool registered = add_peer(peer_table("name").with_mutex<mutex>().with_condvar<mutex, condvar>());
@@ -33,6 +36,8 @@ class peer_table {
         table_.try_lock_unlock = try_lock_unlock<Mutex>;
         table_.try_lock_held = try_lock_held<Mutex>;
         table_.mutex = {create<guarded<Mutex>>, contended<Mutex>, destroy<guarded<Mutex>>};
+        table_.million = {create_for<packed_locks<Mutex>>, pick_evenly<Mutex>, destroy<packed_locks<Mutex>>};
+        table_.zipf = {create_for<spread_locks<Mutex>>, pick_popular<Mutex>, destroy_spread<Mutex>};
         return *this;
     }
 
@@ -41,6 +46,14 @@ class peer_table {
         table_.read_unlock = read_unlock<RwLock>;
         table_.write_unlock = write_unlock<RwLock>;
         table_.rwlock = {create<guarded_pair<RwLock>>, rwlock_mix<RwLock>, destroy<guarded_pair<RwLock>>};
+        table_.rwlock_sides = {create<guarded_pair<RwLock>>, rwlock_sides<RwLock>, destroy<guarded_pair<RwLock>>};
+        return *this;
+    }
+
+    template <class Once>
+    peer_table &with_once() {
+        table_.once_done = once_done<Once>;
+        table_.once = {create_for<onces<Once>>, stampede<Once>, destroy<onces<Once>>};
         return *this;
     }
 

@@ -26,6 +26,16 @@ class condvar {
     std::condition_variable condvar_;
 };
 
+class once {
+  public:
+    void call(void (*run)()) {
+        std::call_once(once_, run);
+    }
+
+  private:
+    std::once_flag once_;
+};
+
 class parker {
   public:
     void park() {
@@ -51,6 +61,7 @@ const bool registered = add_peer(peer_table("std")
                                      .with_mutex<std::mutex>()
                                      .with_condvar<std::mutex, condvar>()
                                      .with_rwlock<std::shared_mutex>()
-                                     .with_parker<parker>());
+                                     .with_parker<parker>()
+                                     .with_once<once>());
 } // namespace
 } // namespace plc_bench

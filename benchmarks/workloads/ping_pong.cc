@@ -12,6 +12,7 @@ void register_pair(std::size_t processors, bool under) {
     cell what;
     what.job.workers = 2;
     what.workers_per_operation = 2;
+    what.waits = true;
     what.job.notify_under = under;
     what.processors.assign(allowed_processors().begin(),
                            allowed_processors().begin() + static_cast<std::ptrdiff_t>(processors));

@@ -12,6 +12,7 @@ void register_cell(uint64_t each, uint64_t capacity, bool under) {
     what.job.producers = each;
     what.job.capacity = capacity;
     what.job.notify_under = under;
+    what.waits = true;
     what.counted = cell::consumers;
     register_crew_cell("queue/producers:" + std::to_string(each) + "/consumers:" + std::to_string(each) +
                            "/capacity:" + std::to_string(capacity) + (under ? "/notify:under" : "/notify:after"),

@@ -18,20 +18,34 @@ void register_cell(uint64_t threads, uint64_t writes_percent, uint64_t section_n
                            "/section:" + std::to_string(section_ns),
                        what, &plc_bench_peer::rwlock);
 }
+
+void register_sides(uint64_t writers, uint64_t readers, uint64_t section_ns) {
+    cell what;
+    what.job.workers = writers + readers;
+    what.job.producers = writers;
+    what.job.section = delay_turns(section_ns);
+    what.waits = true;
+    what.counted = cell::writes;
+    what.two_sides = true;
+    register_crew_cell("rwlock_sides/writers:" + std::to_string(writers) + "/readers:" + std::to_string(readers) +
+                           "/section:" + std::to_string(section_ns),
+                       what, &plc_bench_peer::rwlock_sides);
+}
 } // namespace
 
 void register_rwlock(bool full) {
-    register_cell(2, 0, 0);
-    register_cell(16, 0, 0);
-    register_cell(2, 10, 0);
-    register_cell(16, 10, 0);
-    for (uint64_t threads : {uint64_t{2}, uint64_t{8}, uint64_t{16}})
-        for (uint64_t writes : {uint64_t{10}, uint64_t{50}})
-            register_cell(threads, writes, 1000);
-    if (!full)
-        return;
-    for (uint64_t threads : {uint64_t{2}, uint64_t{16}, uint64_t{64}})
-        for (uint64_t writes : {uint64_t{1}, uint64_t{100}})
-            register_cell(threads, writes, 1000);
+    std::vector<uint64_t> threads{2, 8, 16}, writes{0, 10, 50};
+    if (full) {
+        threads.push_back(64);
+        writes = {0, 1, 10, 50, 100};
+    }
+    for (uint64_t section_ns : {uint64_t{0}, uint64_t{1000}})
+        for (uint64_t percent : writes)
+            for (uint64_t count : threads)
+                register_cell(count, percent, section_ns);
+    for (uint64_t section_ns : {uint64_t{0}, uint64_t{1000}}) {
+        register_sides(1, 15, section_ns);
+        register_sides(15, 1, section_ns);
+    }
 }
 } // namespace plc_bench

@@ -11,5 +11,7 @@ void register_rwlock(bool full);
 void register_ping_pong();
 void register_queue(bool full);
 void register_broadcast();
+void register_many_locks(bool full);
+void register_once();
 } // namespace plc_bench
 #endif

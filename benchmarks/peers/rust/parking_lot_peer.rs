@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 type Mutex = parking_lot::Mutex<()>;
 type RwLock = parking_lot::RwLock<()>;
 type Condvar = parking_lot::Condvar;
+type Once = parking_lot::Once;
 
 impl peer::Mutex for Mutex {
     fn new() -> Self {
@@ -65,6 +66,16 @@ impl peer::Condvar for Condvar {
     }
 }
 
+impl peer::Once for Once {
+    fn new() -> Self {
+        parking_lot::Once::new()
+    }
+    #[inline(always)]
+    fn call(&self, run: impl FnOnce()) {
+        self.call_once(run);
+    }
+}
+
 /// The same parker over the crate's lot as libplc's peer has over libplc's.
 struct LotParker(AtomicU32);
 
@@ -104,8 +115,13 @@ pub static plc_bench_parking_lot: PeerTable = PeerTable {
     try_lock_held: try_lock_held::<Mutex>,
     read_unlock: read_unlock::<RwLock>,
     write_unlock: write_unlock::<RwLock>,
+    once_done: once_done::<Once>,
     mutex: mutex_kernel::<Mutex>(),
+    million: million_kernel::<Mutex>(),
+    zipf: zipf_kernel::<Mutex>(),
     rwlock: rwlock_kernel::<RwLock>(),
+    rwlock_sides: rwlock_sides_kernel::<RwLock>(),
+    once: once_kernel::<Once>(),
     condvar_ping_pong: condvar_kernel::<Condvar>(),
     park_ping_pong: park_kernel::<LotParker>(),
     queue: queue_kernel::<Condvar>(),

@@ -30,6 +30,12 @@ pub trait Condvar: Sync {
     fn notify_all(&self);
 }
 
+pub trait Once: Sync {
+    fn new() -> Self;
+    /// Runs `run`, or waits until the call that does has returned from it.
+    fn call(&self, run: impl FnOnce());
+}
+
 pub trait Parker: Sync {
     fn new() -> Self;
     /// Tells the parker which thread parks on it; before the first unpark.

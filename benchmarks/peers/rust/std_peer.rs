@@ -11,6 +11,7 @@ use std::thread::{self, Thread};
 type Mutex = sync::Mutex<()>;
 type RwLock = sync::RwLock<()>;
 type Condvar = sync::Condvar;
+type Once = sync::Once;
 
 impl peer::Mutex for Mutex {
     fn new() -> Self {
@@ -66,6 +67,16 @@ impl peer::Condvar for Condvar {
     }
 }
 
+impl peer::Once for Once {
+    fn new() -> Self {
+        sync::Once::new()
+    }
+    #[inline(always)]
+    fn call(&self, run: impl FnOnce()) {
+        self.call_once(run);
+    }
+}
+
 /// A thread's own token. The kernel lets both threads adopt before either unparks, and orders that.
 struct ThreadParker(UnsafeCell<Option<Thread>>);
 unsafe impl Sync for ThreadParker {}
@@ -96,8 +107,13 @@ pub static plc_bench_rust_std: PeerTable = PeerTable {
     try_lock_held: try_lock_held::<Mutex>,
     read_unlock: read_unlock::<RwLock>,
     write_unlock: write_unlock::<RwLock>,
+    once_done: once_done::<Once>,
     mutex: mutex_kernel::<Mutex>(),
+    million: million_kernel::<Mutex>(),
+    zipf: zipf_kernel::<Mutex>(),
     rwlock: rwlock_kernel::<RwLock>(),
+    rwlock_sides: rwlock_sides_kernel::<RwLock>(),
+    once: once_kernel::<Once>(),
     condvar_ping_pong: condvar_kernel::<Condvar>(),
     park_ping_pong: park_kernel::<ThreadParker>(),
     queue: queue_kernel::<Condvar>(),

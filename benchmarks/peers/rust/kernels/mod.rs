@@ -2,7 +2,9 @@
 //! The measured loops: the same as the templates in benchmarks/kernels.
 mod broadcast;
 mod contended;
+mod many_locks;
 mod object;
+mod once;
 mod ping_pong;
 mod queue;
 mod rwlock;
@@ -10,6 +12,8 @@ mod uncontended;
 
 pub use broadcast::*;
 pub use contended::*;
+pub use many_locks::*;
+pub use once::*;
 pub use ping_pong::*;
 pub use queue::*;
 pub use rwlock::*;

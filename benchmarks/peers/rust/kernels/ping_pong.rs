@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two threads that wake each other in turn, through a condition variable or through parkers.
 use super::object::{boxed, unboxed, Plain};
-use crate::abi::{Job, Kernel, Worker};
+use crate::abi::{wait_begins, wait_ends, Job, Kernel, Worker};
 use crate::peer::{Condvar, Mutex, Parker};
 use std::os::raw::c_void;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,11 +54,22 @@ unsafe fn take_turn<C: Condvar>(table: &Table<C>, job: &Job, parity: u64, under:
     goes_on
 }
 
-unsafe extern "C" fn condvar_ping_pong<C: Condvar>(job: *const Job, me: *mut Worker) {
-    let (job, me) = (&*job, &mut *me);
+unsafe fn take_turns<C: Condvar, const TIMED: bool>(job: &Job, me: &mut Worker) {
     let table = &*(job.object as *const Table<C>);
-    while take_turn(table, job, me.index, job.notify_under != 0) {
-        me.operations += 1;
+    let mut goes_on = true;
+    while goes_on {
+        let begin = wait_begins::<TIMED>();
+        goes_on = take_turn(table, job, me.index, job.notify_under != 0);
+        wait_ends::<TIMED>(me, begin);
+        me.operations += goes_on as u64;
+    }
+}
+
+unsafe extern "C" fn condvar_ping_pong<C: Condvar>(job: *const Job, me: *mut Worker) {
+    if (*job).timed != 0 {
+        take_turns::<C, true>(&*job, &mut *me)
+    } else {
+        take_turns::<C, false>(&*job, &mut *me)
     }
 }
 
@@ -88,8 +99,7 @@ unsafe extern "C" fn destroy_park_table<P: Parker>(object: *mut c_void) -> u64 {
     unboxed::<ParkTable<P>>(object).turns.get().counter
 }
 
-unsafe extern "C" fn park_ping_pong<P: Parker>(job: *const Job, me: *mut Worker) {
-    let (job, me) = (&*job, &mut *me);
+unsafe fn park_in_turn<P: Parker, const TIMED: bool>(job: &Job, me: &mut Worker) {
     let table = &*(job.object as *const ParkTable<P>);
     let mine = &table.sides[me.index as usize].0;
     let other = &table.sides[1 - me.index as usize].0;
@@ -101,7 +111,9 @@ unsafe extern "C" fn park_ping_pong<P: Parker>(job: *const Job, me: *mut Worker)
     let (mut my_turn, mut over) = (me.index == 0, false);
     while !over {
         if !my_turn {
+            let begin = wait_begins::<TIMED>();
             mine.park();
+            wait_ends::<TIMED>(me, begin);
         }
         my_turn = false;
         let turns = table.turns.get();
@@ -112,6 +124,14 @@ unsafe extern "C" fn park_ping_pong<P: Parker>(job: *const Job, me: *mut Worker)
             turns.over = job.stopped();
         }
         other.unpark();
+    }
+}
+
+unsafe extern "C" fn park_ping_pong<P: Parker>(job: *const Job, me: *mut Worker) {
+    if (*job).timed != 0 {
+        park_in_turn::<P, true>(&*job, &mut *me)
+    } else {
+        park_in_turn::<P, false>(&*job, &mut *me)
     }
 }
 

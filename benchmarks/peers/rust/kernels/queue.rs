@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Producers and consumers of a bounded queue: a ring, one mutex, two condition variables.
 use super::object::{boxed, unboxed, Plain};
-use crate::abi::{Job, Kernel, Worker};
+use crate::abi::{wait_begins, wait_ends, Job, Kernel, Worker};
 use crate::peer::{Condvar, Mutex};
 use std::os::raw::c_void;
 
@@ -107,21 +107,34 @@ unsafe fn retire_producer<C: Condvar>(q: &Queue<C>) {
     }
 }
 
-unsafe extern "C" fn queue_work<C: Condvar>(job: *const Job, me: *mut Worker) {
-    let (job, me) = (&*job, &mut *me);
+unsafe fn queue_loop<C: Condvar, const TIMED: bool>(job: &Job, me: &mut Worker) {
     let q = &*(job.object as *const Queue<C>);
     let under = job.notify_under != 0;
     if me.index >= job.producers {
-        while get(q, under) {
-            me.operations += 1;
+        let mut got = true;
+        while got {
+            let begin = wait_begins::<TIMED>();
+            got = get(q, under);
+            wait_ends::<TIMED>(me, begin);
+            me.operations += got as u64;
         }
         return;
     }
     while !job.stopped() {
+        let begin = wait_begins::<TIMED>();
         put(q, me.next_random(), under);
+        wait_ends::<TIMED>(me, begin);
         me.operations += 1;
     }
     retire_producer(q);
+}
+
+unsafe extern "C" fn queue_work<C: Condvar>(job: *const Job, me: *mut Worker) {
+    if (*job).timed != 0 {
+        queue_loop::<C, true>(&*job, &mut *me)
+    } else {
+        queue_loop::<C, false>(&*job, &mut *me)
+    }
 }
 
 pub const fn queue_kernel<C: Condvar>() -> Kernel {

@@ -55,6 +55,34 @@ unsafe extern "C" fn rwlock_mix<L: RwLock>(job: *const Job, me: *mut Worker) {
     }
 }
 
+unsafe fn rwlock_sides_loop<L: RwLock, const TIMED: bool>(job: &Job, me: &mut Worker) {
+    let object = &*(job.object as *const Guarded<L>);
+    let writes = me.index < job.producers;
+    let mut operations = 0;
+    while !job.stopped() {
+        if writes {
+            write_once::<L, TIMED>(object, job, me);
+        } else {
+            read_once::<L, TIMED>(object, job, me);
+        }
+        operations += 1;
+    }
+    me.operations = operations;
+    me.reads = if writes { 0 } else { operations };
+}
+
+unsafe extern "C" fn rwlock_sides<L: RwLock>(job: *const Job, me: *mut Worker) {
+    if (*job).timed != 0 {
+        rwlock_sides_loop::<L, true>(&*job, &mut *me)
+    } else {
+        rwlock_sides_loop::<L, false>(&*job, &mut *me)
+    }
+}
+
+pub const fn rwlock_sides_kernel<L: RwLock>() -> Kernel {
+    Kernel { create: create_rwlock::<L>, work: rwlock_sides::<L>, destroy: destroy_guarded::<L> }
+}
+
 pub const fn rwlock_kernel<L: RwLock>() -> Kernel {
     Kernel { create: create_rwlock::<L>, work: rwlock_mix::<L>, destroy: destroy_guarded::<L> }
 }
