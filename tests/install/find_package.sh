@@ -3,7 +3,7 @@
 set -euo pipefail
 here=$(dirname "$0")
 rm -rf "$BUILD"
-"$CMAKE" -S "$here/consumer" -B "$BUILD" -DCMAKE_PREFIX_PATH="$TREE" -DCMAKE_C_COMPILER="$CC" \
+"$CMAKE" -S "$here/consumer" -B "$BUILD" -G "$GENERATOR" -DCMAKE_PREFIX_PATH="$TREE" -DCMAKE_C_COMPILER="$CC" \
     -DCMAKE_CXX_COMPILER="$CXX"
 "$CMAKE" --build "$BUILD"
 for program in c_plc c_plc_static cxx_plc cxx_plc_static; do
