@@ -133,7 +133,7 @@ struct ideal_lock {
 /* ---- Everything */
 
 struct options {
-    bool naive, verbose, list, list_sites, mutate;
+    bool naive, verbose, list, list_sites, mutate, until_failure;
     int preemptions, stale, spurious, weak_failures, clock_jumps, stop_at;
     uint64_t max_executions;
     double seconds;
@@ -293,6 +293,7 @@ void symbol_resolve(const void *const *sites, int count, struct place *places);
 int mutate_order(int order, enum kind kind, bool failure, const void *site);
 bool mutate_drops_wake(const void *site);
 int mutate_scenario(void);
+bool is_finding(enum mc_failure failure); /* a bug of the code under test: no pass, no step bound, no model limit */
 void mutate_list(void);
 
 #if defined(__GNUC__)

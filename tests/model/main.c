@@ -25,7 +25,8 @@ static const char usage[] =
     "  --explain TEXT       with --mutate: only mutants whose name contains TEXT, with the traces of their failures\n"
     "  --under TEXT         only mutants whose file name contains TEXT\n"
     "  --killed FILE        skip the mutants in FILE, and add those that are killed\n"
-    "  --stats FILE         append a line of statistics for each scenario\n";
+    "  --stats FILE         append a line of statistics for each scenario\n"
+    "  --until-failure      run no scenario after the first in which something was found\n";
 
 /* Options that take an argument; the setters are told which. */
 static void set_number(const char *name, const char *value) {
@@ -75,6 +76,8 @@ static bool *switch_option(const char *name) {
         return &options->mutate;
     if (!strcmp(name, "--mutants"))
         return &options->list_sites;
+    if (!strcmp(name, "--until-failure"))
+        return &options->until_failure;
     return NULL;
 }
 
@@ -136,9 +139,9 @@ static void report(bool good) {
            s->seconds > 0 ? runs / s->seconds : 0.0);
     FILE *file = mc.options.stats ? fopen(mc.options.stats, "a") : NULL;
     if (file) {
-        fprintf(file, "%s\t%d\t%s\t%llu\t%llu\t%.2f\t%s\n", mc.scenario->name, mc.scenario->threads, how_far,
+        fprintf(file, "%s\t%d\t%s\t%llu\t%llu\t%.2f\t%s\t%s\n", mc.scenario->name, mc.scenario->threads, how_far,
                 (unsigned long long)s->executions, (unsigned long long)s->blocked, s->seconds,
-                failure_name(mc.scenario->expect));
+                failure_name(mc.scenario->expect), failure_name(mc.failure));
         fclose(file);
     }
 }
@@ -208,8 +211,11 @@ int mc_main(int argc, char **argv, const struct mc_scenario *scenarios, int coun
     crash_init();
     bool good = true;
     for (int i = 0; i < count; i++) {
-        if (!line.only || !strcmp(line.only, scenarios[i].name))
-            good &= act_on(&scenarios[i], &line);
+        if (line.only && strcmp(line.only, scenarios[i].name) != 0)
+            continue;
+        good &= act_on(&scenarios[i], &line);
+        if (line.until_failure && is_finding(mc.failure))
+            break;
     }
     return good ? 0 : 1;
 }

@@ -170,8 +170,8 @@ static void note_killed(const char *name) {
     fclose(file);
 }
 
-static bool is_kill(void) {
-    return mc.failure != MC_PASS && mc.failure != MC_STEP_BOUND && mc.failure != MC_MODEL_LIMIT;
+bool is_finding(enum mc_failure failure) {
+    return failure != MC_PASS && failure != MC_STEP_BOUND && failure != MC_MODEL_LIMIT;
 }
 
 /* Explores every mutant of the current scenario. Returns how many survived. */
@@ -188,7 +188,7 @@ int mutate_scenario(void) {
         }
         active = &mutants[i];
         explore();
-        bool killed = is_kill();
+        bool killed = is_finding(mc.failure);
         if (killed && mc.options.explain)
             explain_failure();
         active = NULL;

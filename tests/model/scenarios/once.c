@@ -5,13 +5,18 @@
 #include "lot.h"
 
 static plc_once_t once;
-static int runs, data, done, failures;
+static int runs, data, done, failures, ran[MC_MAX_THREADS];
 static char tally;
 
 static bool initialise(void *argument) {
     (void)argument;
     runs++;
     data = 42;
+    return true;
+}
+
+static bool note_that_it_ran(void *argument) {
+    *(int *)argument = 1;
     return true;
 }
 
@@ -96,6 +101,14 @@ static void freed_when_done(int self) {
     }
 }
 
+/* Whoever waited for the other's run frees the once; that one may still be inside its call. */
+static void freed_by_the_other(int self) {
+    int *mine = &ran[self];
+    MC_ASSERT(plc_once_call(&once, note_that_it_ran, mine));
+    if (!*mine)
+        mc_lifetime_end(&once, sizeof once);
+}
+
 #ifdef IDEAL
 #define BOUND(n) .preemptions = 0
 #else
@@ -113,6 +126,11 @@ MC_SCENARIOS(
      .threads = 2,
      .setup = lot_setup,
      .thread = freed_when_done,
+     .finish = lot_must_be_empty},
+    {.name = "once: freed by the one that waited" ON,
+     .threads = 2,
+     .setup = lot_setup,
+     .thread = freed_by_the_other,
      .finish = lot_must_be_empty},
     {.name = "once: the first run fails" ON,
      .threads = 3,
