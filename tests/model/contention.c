@@ -15,6 +15,9 @@
 
 enum { MAX_CONTENDED = 256 };
 
+/* Stands for every object: the child of a fork sees all of memory as it is at one moment. */
+#define EVERYTHING ((uintptr_t)1)
+
 static uintptr_t contended[MAX_CONTENDED];
 static int count;
 
@@ -24,7 +27,7 @@ void contention_reset(void) {
 
 bool contention_known(uintptr_t address) {
     for (int i = 0; i < count; i++) {
-        if (contended[i] == address)
+        if (contended[i] == address || contended[i] == EVERYTHING)
             return true;
     }
     return mc.options.naive;
@@ -41,6 +44,11 @@ _Noreturn void contention_found(uintptr_t address) {
     add(address);
     mc.restart = true;
     execution_leave();
+}
+
+void contention_everywhere(void) {
+    if (!contention_known(EVERYTHING))
+        contention_found(EVERYTHING);
 }
 
 /* Part of a printed schedule, which would not fit if other objects were contended. */

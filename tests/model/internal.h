@@ -5,6 +5,10 @@
 
 #include "mc.h"
 
+#if defined(PLC_MODEL_COVERAGE)
+extern char mc_coverage_begin[], mc_coverage_end[]; /* of the executable: coverage.ld */
+#endif
+
 #if defined(__GNUC__)
 #pragma GCC visibility push(hidden)
 #endif
@@ -46,6 +50,7 @@ enum kind {
     OP_YIELD,
     OP_CHOOSE,
     OP_CLOCK,
+    OP_FORK,
     OP_DONE,
 };
 
@@ -127,6 +132,7 @@ struct sleeper {
 struct ideal_lock {
     uintptr_t address;
     bool held;
+    int holder;
     struct view view;
 };
 
@@ -166,7 +172,7 @@ struct checker {
     int lock_count;
     int64_t now;
     uint64_t changes; /* steps that a waiting loop might notice */
-    int stale_used, spurious_used, weak_failures_used, clock_jumps_used;
+    int stale_used, spurious_used, weak_failures_used, clock_jumps_used, page_failures_used;
 
     struct node nodes[MAX_STEPS + 1];
     int node_count, position; /* of the tree's current path; how much of it this execution has followed */
@@ -226,6 +232,10 @@ void os_reset(void);
 struct choices os_choices(int thread);
 void os_execute(int thread, struct choice choice);
 
+/* fork.c */
+void fork_reset(void);
+void fork_execute(int self, const struct operation *op);
+
 /* operation.c */
 struct operation *operation_begin(enum kind kind, const volatile void *address, uint8_t size, int order,
                                   const void *site);
@@ -260,6 +270,7 @@ _Noreturn void execution_leave(void);
 void contention_reset(void);
 bool contention_known(uintptr_t address);
 _Noreturn void contention_found(uintptr_t address);
+void contention_everywhere(void);
 void contention_print(void);
 const char *contention_parse(const char *text);
 
@@ -276,6 +287,17 @@ void outcome_print(void);
 void static_data_init(void);
 void static_data_restore(void);
 void static_data_dirty(uintptr_t address, size_t size);
+
+/* Is this a counter of scripts/model-coverage? They are no data of the program: they outlive executions, and counting
+   is no access. coverage.ld puts them all into one place, which is empty in other builds. */
+static inline bool coverage_owns(uintptr_t address) {
+#if defined(PLC_MODEL_COVERAGE)
+    return address - (uintptr_t)mc_coverage_begin < (size_t)(mc_coverage_end - mc_coverage_begin);
+#else
+    (void)address;
+    return false;
+#endif
+}
 
 /* trace.c */
 void trace_reset(void);

@@ -158,14 +158,15 @@ static bool naive_agrees(void) {
 
 static bool run(const struct mc_scenario *scenario) {
     explore();
-    bool expected = mc.failure == scenario->expect;
+    bool expected = mc.failure == scenario->expect && (!scenario->says || strstr(mc.message, scenario->says));
     bool same_outcomes = mc.failure != MC_PASS || !scenario->outcomes || outcome_check(scenario->outcomes);
     bool good = expected && same_outcomes;
     report(good);
     if (mc.failure != MC_PASS && !good)
         explain_failure();
     else if (!expected)
-        printf("  a %s was to be found\n", failure_name(scenario->expect));
+        printf("  a %s was to be found%s%s\n", failure_name(scenario->expect), scenario->says ? ": " : "",
+               scenario->says ? scenario->says : "");
     if (!same_outcomes) {
         printf("  expected: %s\n", scenario->outcomes);
         outcome_print();

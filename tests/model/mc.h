@@ -33,6 +33,7 @@ struct mc_scenario {
     void (*invariant)(void);  /* after every step; reads memory as it is in modification order */
 
     enum mc_failure expect; /* what must be found; MC_PASS: nothing */
+    const char *says;       /* with it: what its message must contain */
     const char *outcomes;   /* the exact set of MC_OUTCOMEs, e.g. "00 01 11"; null: not compared */
     bool compare_naive;     /* search without reduction too, and demand the same outcomes */
 
@@ -42,6 +43,7 @@ struct mc_scenario {
     int spurious;            /* at most this many futex waits that return for no reason (EINTR is one) */
     int weak_failures;       /* at most this many weak compare-exchanges that fail for no reason (gcc only) */
     int clock_jumps;         /* at most this many readings of the clock that find it far ahead */
+    int page_failures;       /* at most this many times there are no pages */
     uint64_t max_executions; /* stop there; 0: no limit */
 };
 
@@ -81,6 +83,7 @@ void mc_yield(void);
 void mc_lock(const void *lock);
 void mc_unlock(const void *lock);
 bool mc_try_lock(const void *lock);
+bool mc_is_locked(const void *lock); /* for invariants */
 
 /* The object is dead: any later touch is reported, until it is written anew by someone who knows of its death. */
 void mc_lifetime_end(const void *object, size_t size);
@@ -100,7 +103,14 @@ int64_t mc_now(const void *site);
 
 void mc_lifetime_end_at(const void *object, size_t size, const void *site);
 
-/* Zeroed memory that lasts until the end of the execution. */
+/* Zeroed memory that lasts until the end of the execution; null if there is none, which is a choice (page_failures). */
 void *mc_pages(size_t size);
+
+/* These pages read as zero in the child of a fork. */
+void mc_wipe_on_fork(void *pages, size_t size);
+
+/* The calling thread goes on as the only one of a forked process: the others are gone, wherever they were; memory is as
+   it was at that moment, but for the pages that are to be wiped if `wipes`. */
+void mc_fork(bool wipes);
 
 #endif

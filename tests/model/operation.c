@@ -104,6 +104,8 @@ static bool one_way_dependent(const struct operation *a, const struct operation 
 /* May the order of the two matter, other than by one making a store that the other can then choose? That case needs no
    mention: a new store is a new choice, which is not asleep. Two time-outs commute, as the clock takes the maximum. */
 bool operation_dependent(const struct operation *a, const struct operation *b) {
+    if (a->kind == OP_FORK || b->kind == OP_FORK)
+        return true;
     if (is_sequential(a) && is_sequential(b))
         return a->kind == OP_FENCE || b->kind == OP_FENCE || a->location == b->location;
     if (is_futex(a) && is_futex(b) && a->address == b->address)
@@ -123,7 +125,7 @@ const char *order_name(int order) {
 const char *operation_name(const struct operation *op) {
     static const char *const kinds[] = {"start",      "load",     "store", "rmw",  "cas",     "fence",
                                         "futex wait", "time-out", "wake",  "lock", "trylock", "unlock",
-                                        "yield",      "choose",   "clock", "end"};
+                                        "yield",      "choose",   "clock", "fork", "end"};
     static const char *const rmws[] = {"exchange", "fetch_add", "fetch_sub", "fetch_and",
                                        "fetch_or", "fetch_xor", "fetch_nand"};
     return op->kind == OP_RMW ? rmws[op->rmw] : kinds[op->kind];

@@ -15,13 +15,22 @@ void os_reset(void) {
     mc.lock_count = 0;
     mc.now = FIRST_INSTANT;
     mc.changes = 0;
-    mc.stale_used = mc.spurious_used = mc.weak_failures_used = mc.clock_jumps_used = 0;
+    mc.stale_used = mc.spurious_used = mc.weak_failures_used = mc.clock_jumps_used = mc.page_failures_used = 0;
+    fork_reset();
     if (pages_used)
         memset(pages, 0, pages_used);
     pages_used = 0;
 }
 
+static bool pages_fail(void) {
+    bool fails = mc.page_failures_used < mc.scenario->page_failures && mc_choose(2);
+    mc.page_failures_used += fails;
+    return fails;
+}
+
 void *mc_pages(size_t size) {
+    if (pages_fail())
+        return NULL;
     if (!pages) {
         pages = mmap((void *)0x210000000000, PAGES_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (pages == MAP_FAILED)
@@ -165,13 +174,18 @@ static void futex_wake(struct operation *op, struct choice choice) {
     }
 }
 
-static void acquire_ideal(struct thread *thread, struct operation *op) {
+bool mc_is_locked(const void *lock) {
+    return ideal_lock((uintptr_t)lock)->held;
+}
+
+static void acquire_ideal(int self, struct operation *op) {
     struct ideal_lock *lock = ideal_lock(op->address);
     op->success = !lock->held;
     if (lock->held)
         return;
     lock->held = true;
-    view_join(&thread->current, &lock->view);
+    lock->holder = self;
+    view_join(&mc.thread[self].current, &lock->view);
 }
 
 static void release_ideal(struct thread *thread, const struct operation *op) {
@@ -217,7 +231,7 @@ void os_execute(int self, struct choice choice) {
         break;
     case OP_LOCK:
     case OP_TRY_LOCK:
-        acquire_ideal(thread, op);
+        acquire_ideal(self, op);
         break;
     case OP_UNLOCK:
         release_ideal(thread, op);
@@ -230,6 +244,9 @@ void os_execute(int self, struct choice choice) {
         break;
     case OP_CLOCK:
         read_clock(thread, op, choice);
+        break;
+    case OP_FORK:
+        fork_execute(self, op);
         break;
     default:
         break;

@@ -37,8 +37,11 @@ unsigned plc_os_processor_count(void) {
     return 2;
 }
 
+/* A scenario may define it: where each of its threads runs. */
+__attribute__((weak)) uint32_t model_processor(int thread);
+
 uint32_t plc_os_processor(void) {
-    return PLC_OS_UNKNOWN_PROCESSOR;
+    return model_processor ? model_processor(mc_self()) : PLC_OS_UNKNOWN_PROCESSOR;
 }
 
 void *plc_os_pages_alloc(size_t size) {
@@ -50,8 +53,7 @@ void plc_os_pages_free(void *pages, size_t size) {
 }
 
 bool plc_os_wipe_on_fork(void *pages, size_t size) {
-    (void)pages;
-    (void)size;
+    mc_wipe_on_fork(pages, size);
     return true;
 }
 

@@ -203,6 +203,46 @@ static void null_pointer(int self) {
         STORE(LOAD(published, ACQ)->signalled, 1u, REL);
 }
 
+/* ---- The child of a fork: memory as it was at that moment, and nobody else. */
+
+static void fork_and_lock(int self) {
+    if (self)
+        spin_lock_left_locked(self);
+    else {
+        mc_fork(false);
+        futex_lock(); /* another lock, which nobody took along */
+        counter++;
+        futex_unlock(REL);
+    }
+}
+
+static uint32_t flag, copied;
+
+static void fork_while_stored(int self) {
+    if (self) {
+        STORE(flag, 1u, RLX);
+        STORE(flag, 2u, RLX);
+    } else {
+        mc_fork(false);
+        copied = LOAD(flag, RLX); /* never an old value: the copy holds the newest */
+        MC_ASSERT(copied == flag);
+    }
+}
+
+static void copied_result(void) {
+    MC_OUTCOME((int)copied);
+}
+
+static void fork_and_wait(int self) {
+    if (self == 0) {
+        mc_fork(false);
+        wait_while(&flag, 0);
+    } else {
+        STORE(flag, 1u, RLX);
+        mc_futex_wake(&flag, 1, NULL);
+    }
+}
+
 /* ---- Time-outs */
 
 static uint32_t event;
@@ -240,6 +280,14 @@ MC_SCENARIOS(
     {.name = "signal is the last touch", .threads = 2, .thread = signal_last},
     {.name = "touch after the signal", .threads = 2, .thread = signal_then_touch, .expect = MC_USE_AFTER_FREE},
     {.name = "null pointer", .threads = 2, .thread = null_pointer, .expect = MC_CRASH},
+    {.name = "fork: another lock", .threads = 2, .thread = fork_and_lock},
+    {.name = "fork: copies the newest",
+     .threads = 2,
+     .thread = fork_while_stored,
+     .finish = copied_result,
+     .outcomes = "0 1 2",
+     .compare_naive = true},
+    {.name = "fork: waits for a thread that is gone", .threads = 2, .thread = fork_and_wait, .expect = MC_DEADLOCK},
     {.name = "timed wait",
      .threads = 2,
      .thread = timed_wait,

@@ -82,12 +82,47 @@ static void two_growths(int self) {
     plc_bucket_table_prepare();
 }
 
-/* Whoever sees the new table sees what is in it. */
+/* ---- T0 is queued while T1 replaces the table, and T2 has just looked up a bucket of the old one, or two. */
+
+static void wait_until_parked(void) {
+    while (plc_load_relaxed(&parked) == 0)
+        mc_yield();
+}
+
+static void grow_with_a_waiter(void) {
+    wait_until_parked();
+    plc_bucket_table_wish_to_grow();
+    plc_bucket_table_wish_to_grow();
+    plc_bucket_table_prepare();
+    unpark_until_woken(&key);
+}
+
 static void growth_vs_lookup(int self) {
-    if (self == 0)
-        plc_bucket_table_prepare();
-    else
-        MC_ASSERT(!plc_unpark_one(&key, NULL, NULL).unparked);
+    if (self == 0) {
+        plc_park(&key, &counted, NULL, 0, PLC_NO_DEADLINE);
+    } else if (self == 1) {
+        grow_with_a_waiter();
+    } else {
+        wait_until_parked();
+        MC_ASSERT(!plc_unpark_one(&other_key, NULL, NULL).unparked);
+    }
+}
+
+static void growth_vs_pair(int self) {
+    if (self == 0) {
+        plc_park(&key, &counted, NULL, 0, PLC_NO_DEADLINE);
+    } else if (self == 1) {
+        grow_with_a_waiter();
+    } else {
+        wait_until_parked();
+        MC_ASSERT(plc_unpark_requeue(&other_key, &key, move_one, NULL, NULL).requeued == 0);
+    }
+}
+
+/* It grows, unless T1 reads an old count of waiters. */
+static void may_have_grown(void) {
+    MC_OUTCOME(plc_bucket_table_size() > PLC_FIRST_TABLE_SIZE);
+    somebody_was_woken();
 }
 
 #ifdef IDEAL
@@ -103,16 +138,35 @@ MC_SCENARIOS({.name = "growth: two at once" ON,
               .preemptions = 4,
               .stale = 2},
              {.name = "growth: against a lookup" ON,
-              .threads = 2,
+              .threads = 3,
               .setup = setup,
               .thread = growth_vs_lookup,
-              .finish = lot_must_be_empty},
+              .finish = may_have_grown,
+              .outcomes = "0 1",
+              .preemptions = 2,
+              .stale = 1},
              {.name = "growth: against park and unpark" ON,
               .threads = 3,
               .setup = setup,
               .thread = growth_vs_park_and_unpark,
               .finish = somebody_was_woken,
               .preemptions = BOUND,
+              .stale = 1},
+             {.name = "growth: there may be no memory" ON,
+              .threads = 3,
+              .setup = setup,
+              .thread = growth_vs_park_and_unpark,
+              .finish = somebody_was_woken,
+              .page_failures = 1,
+              .preemptions = 2,
+              .stale = 1},
+             {.name = "growth: against the locking of a pair" ON,
+              .threads = 3,
+              .setup = setup,
+              .thread = growth_vs_pair,
+              .finish = may_have_grown,
+              .outcomes = "0 1",
+              .preemptions = 2,
               .stale = 1},
              {.name = "growth: against requeue" ON,
               .threads = 3,

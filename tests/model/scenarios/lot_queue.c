@@ -123,6 +123,34 @@ static enum plc_requeue_op move_all(void *context) {
     return PLC_REQUEUE_ALL;
 }
 
+static enum plc_requeue_op wake_all(void *context) {
+    (void)context;
+    return PLC_REQUEUE_WAKE_ALL;
+}
+
+static enum plc_requeue_op abort_it(void *context) {
+    (void)context;
+    return PLC_REQUEUE_ABORT;
+}
+
+/* A requeue may also wake everybody, or do nothing at all. */
+static void requeue_wakes_all(int self) {
+    if (self < 2) {
+        park_counted(self, key_a);
+        return;
+    }
+    wait_until_parked(2);
+    struct plc_unpark_result result = plc_unpark_requeue(key_a, key_b, abort_it, number_woken, NULL);
+    MC_ASSERT(result.unparked == 0 && result.requeued == 0 && woken == 0);
+    result = plc_unpark_requeue(key_a, key_b, wake_all, number_woken, NULL);
+    MC_ASSERT(result.unparked == 2 && result.requeued == 0 && !result.have_more);
+}
+
+static void both_woken(void) {
+    MC_ASSERT(counts[0] == 1 && counts[1] == 1); /* one token for all */
+    lot_must_be_empty();
+}
+
 /* T0 waits on a; T1 moves a to b, T2 moves b to a; whoever of them sees the flag last unparks both. */
 static void opposite_directions(int self) {
     if (self == 0) {
@@ -166,6 +194,13 @@ MC_SCENARIOS({.name = "lot: first in, first out" ON,
               .thread = broadcast,
               .finish = in_order,
               .preemptions = BOUND,
+              .stale = 1},
+             {.name = "lot: a requeue that wakes all" ON,
+              .threads = 3,
+              .setup = setup,
+              .thread = requeue_wakes_all,
+              .finish = both_woken,
+              .preemptions = BOUND ? BOUND : 3,
               .stale = 1},
              {.name = "lot: requeue in opposite directions" ON,
               .threads = 3,

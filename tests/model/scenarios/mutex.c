@@ -64,6 +64,20 @@ static void hand_over(int self) {
         plc_mutex_unlock(&mutex);
 }
 
+/* A fair unlock that finds nobody: the waiter for which P was set has given up meanwhile. */
+static void fair_to_one_that_gives_up(int self) {
+    if (self == 0) {
+        plc_mutex_lock(&mutex);
+        MC_ASSERT(plc_mutex_is_locked(&mutex));
+        counter++;
+        plc_mutex_unlock_fair(&mutex);
+    } else if (plc_mutex_lock_until(&mutex, soon())) {
+        counter++;
+        successes++;
+        plc_mutex_unlock(&mutex);
+    }
+}
+
 static void bump(int self) {
     plc_mutex_lock(&mutex);
     counter++;
@@ -154,6 +168,11 @@ MC_SCENARIOS(
      .stale = 1},
     {.name = "mutex: a try among three" ON, THREE, .thread = one_tries, .finish = others_and_tries, BOUND(3)},
     {.name = "mutex: fair hand-over" ON, THREE, .thread = hand_over, .finish = three, BOUND(3)},
+    {.name = "mutex: fair hand-over to one that gives up" ON,
+     TWO,
+     .thread = fair_to_one_that_gives_up,
+     .finish = others_and_tries,
+     BOUND(4)},
     {.name = "mutex: bump" ON, THREE, .thread = bump, .finish = three, BOUND(2)},
     {.name = "mutex: one of two gives up" ON, TWO, .thread = one_gives_up, .finish = others_and_tries, BOUND(5)},
     {.name = "mutex: one of three gives up" ON, THREE, .thread = one_gives_up, .finish = others_and_tries, BOUND(2)},

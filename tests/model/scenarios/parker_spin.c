@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The parker that spins before it sleeps: a spin that pays, one that does not, and what it learns from either. */
+#include <plc/detail/atomic.h>
+
+#include "mc.h"
+#include "thread_parker/thread_parker.h"
+
+/* PLC_PARKER_SPIN_NS is negative here: a spin is one round of looks, since the model's clock stands still. */
+static struct plc_thread_parker parker;
+static uint32_t waiting, data;
+static uint32_t waker_runs_on;
+
+uint32_t model_processor(int thread);
+
+/* The owner is on processor 0. */
+uint32_t model_processor(int thread) {
+    return thread == 0 ? 0 : waker_runs_on;
+}
+
+static void setup(void) {
+    plc_thread_parker_init(&parker);
+}
+
+static void wait(uint32_t number) {
+    plc_thread_parker_prepare_park(&parker, true);
+    plc_store_release(&waiting, number);
+    plc_thread_parker_park(&parker, NULL);
+    MC_ASSERT(data == number);
+}
+
+static void wake(uint32_t number) {
+    while (plc_load_acquire(&waiting) != number)
+        mc_yield();
+    data = number;
+    plc_thread_parker_unpark_lock(&parker);
+    plc_thread_parker_unpark(&parker);
+}
+
+static void wait_three_times(int self) {
+    for (uint32_t i = 1; i <= 3; i++) {
+        if (self == 0)
+            wait(i);
+        else
+            wake(i);
+    }
+}
+
+static void wait_once(int self) {
+    if (self == 0)
+        wait(1);
+    else
+        wake(1);
+}
+
+/* Each failed spin lets twice as many of the next waits sleep at once, and a wait that sleeps at once uses one up; a
+   spin that paid ends that. */
+static void learnt_something(void) {
+    MC_ASSERT(parker.skips <= 2 && parker.skips_left <= parker.skips);
+}
+
+/* The waker shares the owner's processor: sleeping would have been faster, so the spin counts as failed. */
+static void same_processor(void) {
+    setup();
+    waker_runs_on = 0;
+}
+
+static void did_not_pay(void) {
+    MC_ASSERT(parker.skips <= 1);
+    MC_OUTCOME(parker.skips);
+}
+
+static void other_processor(void) {
+    setup();
+    waker_runs_on = 1;
+}
+
+MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
+              .threads = 2,
+              .setup = other_processor,
+              .thread = wait_three_times,
+              .finish = learnt_something,
+              .preemptions = 3,
+              .stale = 2},
+             {.name = "parker: spins while the waker is on another processor",
+              .threads = 2,
+              .setup = other_processor,
+              .thread = wait_once,
+              .finish = did_not_pay,
+              .outcomes = "0 1"},
+             {.name = "parker: spins while the waker is on the same processor",
+              .threads = 2,
+              .setup = same_processor,
+              .thread = wait_once,
+              .finish = did_not_pay,
+              .outcomes = "0 1"});
