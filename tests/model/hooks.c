@@ -20,6 +20,8 @@ static bool modelled(void) {
 /* ---- Plain accesses */
 
 static void plain(const volatile void *address, size_t size, bool write, const void *site) {
+    if (coverage_owns((uintptr_t)address))
+        return;
     if (write)
         static_data_dirty((uintptr_t)address, size);
     if (modelled())

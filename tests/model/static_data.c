@@ -12,7 +12,14 @@
    Instrumented code announces each write, so only the blocks that were written need restoring; code that is not
    instrumented must not write static data. */
 
-enum { BLOCK = 256, MAX_IMAGE = 4 << 20 };
+enum {
+#if defined(PLC_MODEL_COVERAGE)
+    BLOCK = 8, /* no block may hold a counter beside data */
+#else
+    BLOCK = 256,
+#endif
+    MAX_IMAGE = 4 << 20,
+};
 
 static uintptr_t image;
 static size_t image_size;
