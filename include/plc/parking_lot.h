@@ -32,7 +32,8 @@ struct plc_park_ops {
      *  queued at last (a requeue may have moved it); @p was_last: no other thread is queued for that key. */
     void (*timed_out)(void *context, const void *key, bool was_last);
     /** Run right before and right after each system call that sleeps, never while spinning and never with a bucket
-     *  locked; both or none. */
+     *  locked; both or none. Where threads sleep on a word (futex, spin) the thread may be unwound from wait_begin
+     *  until wait_end has returned, by an exception or a cancellation: it leaves the queue as if its time had run out. */
     void (*wait_begin)(void *context);
     void (*wait_end)(void *context); /**< See wait_begin. */
     unsigned flags;                  /**< PLC_PARK_... */

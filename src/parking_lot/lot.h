@@ -35,7 +35,7 @@ struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_par
 
 /* The same for a waiter that may be requeued to a lock whose unlock summons its waiters: woken with a token that says
    so, it is still in that lock's queue. resume then acts as that lock's waiters do, and returns the token that the
-   caller is to see. */
+   caller is to see. It is called whenever the thread was unparked, also if the wait is unwound. */
 struct plc_waiter;
 typedef uintptr_t (*plc_resume)(void *context, struct plc_waiter *waiter, uintptr_t token);
 struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,

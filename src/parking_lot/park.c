@@ -102,8 +102,9 @@ static bool leave(struct plc_waiter *waiter, const struct plc_park_ops *ops, voi
 
 /* ---- In the queue */
 
-bool plc_waiter_wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context,
-                     plc_deadline_t deadline) {
+/* Not inlined: the caller's clean-up is tied to this call, and must cover all that a cancellation can interrupt. */
+__attribute__((noinline)) bool plc_waiter_wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context,
+                                               plc_deadline_t deadline) {
     const struct plc_sleep_hooks around_sleep = {ops->wait_begin, ops->wait_end, context};
     const struct plc_sleep_hooks *hooks = ops->wait_begin ? &around_sleep : NULL;
     if (plc_deadline_is_never(deadline)) {
@@ -116,6 +117,30 @@ bool plc_waiter_wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, 
         return false;
     plc_thread_parker_park(&waiter->parker, hooks); /* the wake is on its way (L2) */
     return true;
+}
+
+/* ---- When the wait is unwound: between wait_begin and wait_end the thread may be cancelled, or a hook may throw. */
+
+struct wait {
+    struct plc_waiter *waiter;
+    struct plc_waiter *on_stack; /* as for plc_waiter_give_back */
+    const struct plc_park_ops *ops;
+    plc_resume resume;
+    void *context;
+    bool has_returned;
+};
+
+/* Runs when the wait has returned, and also when it is unwound. Then the waiter leaves as if its time had run out at this
+   moment; if it was promised a wake it waits for that (L3), and resume learns of it. */
+static void leave_if_unwound(struct wait *wait) {
+    if (PLC_LIKELY(wait->has_returned))
+        return;
+    if (!leave(wait->waiter, wait->ops, wait->context)) {
+        plc_thread_parker_park(&wait->waiter->parker, NULL);
+        if (wait->resume)
+            wait->resume(wait->context, wait->waiter, wait->waiter->unpark_token);
+    }
+    plc_waiter_give_back(wait->waiter, wait->on_stack);
 }
 
 static int64_t seniority(int64_t *waiting_since) {
@@ -144,7 +169,9 @@ struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const str
     if (enqueue_if_valid(waiter, key, ops, context)) {
         if (ops->before_sleep)
             ops->before_sleep(context);
+        __attribute__((cleanup(leave_if_unwound))) struct wait wait = {waiter, &on_stack, ops, resume, context, false};
         bool unparked = plc_waiter_wait(waiter, ops, context, deadline);
+        wait.has_returned = true;
         result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
         result.token = unparked ? waiter->unpark_token : 0;
         if (unparked && resume)

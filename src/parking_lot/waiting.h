@@ -14,7 +14,8 @@ void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, st
 
 /* Sleeps until woken (true), or until the deadline has passed and the waiter has left the queue (false; timed_out was
    called). Once woken the owner looks at unpark_token; if it was summoned it is still queued, and may look at the rest
-   under the lock of its bucket only. */
+   under the lock of its bucket only. The hooks, or a cancellation between them, may unwind it: then nothing of this has
+   happened, and the caller's clean-up takes the waiter out of the queue. */
 bool plc_waiter_wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context, plc_deadline_t deadline);
 
 /* With the bucket locked: takes the waiter out of the queue, if it is there. */

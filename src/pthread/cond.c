@@ -25,6 +25,33 @@ static plc_condvar_t *word_of(pthread_cond_t *cond) {
     return (plc_condvar_t *)(void *)cond;
 }
 
+/* ---- Cancellation
+ *
+ * Every wait is a cancellation point: upon entry, and while it sleeps in the kernel. Only there the thread may be cancelled
+ * at any instruction, whatever its own type; all else in a wait, the relocking included, is done in the deferred type.
+ * A cancellation unwinds the wait: parking_lot/park.c takes the thread out of its queue, sync/condvar.c (I8) passes a
+ * notification on that it had been given and takes the mutex again, and the caller's clean-up handlers come after that. */
+
+static void sleep_begins(void *context) {
+    (void)context;
+    (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* acts on what is pending */
+}
+
+static void sleep_ends(void *context) {
+    (void)context;
+    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
+}
+
+static bool wait_cancellably(pthread_cond_t *cond, const struct plc_condvar_request *request) {
+    int type;
+    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+    pthread_testcancel();
+    bool notified = plc_condvar_wait_core_(word_of(cond), request);
+    if (PLC_UNLIKELY(type != PTHREAD_CANCEL_DEFERRED))
+        (void)pthread_setcanceltype(type, NULL);
+    return notified;
+}
+
 /* ---- Waiting with any mutex */
 
 struct any_wait {
@@ -54,8 +81,13 @@ static void any_lock(void *context) {
 static int wait_any(pthread_cond_t *cond, pthread_mutex_t *mutex, plc_deadline_t deadline) {
     static const struct plc_lock_ops ops = {any_unlock, any_lock};
     struct any_wait wait = {cond, mutex, 0, false};
-    const struct plc_condvar_request request = {.ops = &ops, .lock = &wait, .deadline = deadline, .degrade = true};
-    bool notified = plc_condvar_wait_core_(word_of(cond), &request);
+    const struct plc_condvar_request request = {.ops = &ops,
+                                                .lock = &wait,
+                                                .deadline = deadline,
+                                                .degrade = true,
+                                                .wait_begin = sleep_begins,
+                                                .wait_end = sleep_ends};
+    bool notified = wait_cancellably(cond, &request);
     if (wait.error != 0)
         return wait.error;
     return notified ? 0 : ETIMEDOUT;
@@ -63,15 +95,28 @@ static int wait_any(pthread_cond_t *cond, pthread_mutex_t *mutex, plc_deadline_t
 
 /* ---- Waiting with a mutex of ours */
 
+struct ownership {
+    pthread_mutex_t *mutex;
+    int kind;
+};
+
+/* Runs when the wait has returned, and also when a cancellation unwinds it: the caller holds the mutex either way. */
+static void own_again(struct ownership *ownership) {
+    dropin_mutex_own(ownership->mutex);
+    if (ownership->kind == PTHREAD_MUTEX_RECURSIVE_NP)
+        ownership->mutex->__data.__count = 1;
+}
+
 static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, int kind, plc_deadline_t deadline) {
-    const struct plc_condvar_request request = {
-        .mutex = dropin_mutex_word(mutex), .deadline = deadline, .degrade = true};
+    const struct plc_condvar_request request = {.mutex = dropin_mutex_word(mutex),
+                                                .deadline = deadline,
+                                                .degrade = true,
+                                                .wait_begin = sleep_begins,
+                                                .wait_end = sleep_ends};
+    __attribute__((cleanup(own_again))) struct ownership ownership = {mutex, kind};
+    (void)ownership;
     dropin_mutex_disown(mutex);
-    bool notified = plc_condvar_wait_core_(word_of(cond), &request);
-    dropin_mutex_own(mutex);
-    if (kind == PTHREAD_MUTEX_RECURSIVE_NP)
-        mutex->__data.__count = 1;
-    return notified ? 0 : ETIMEDOUT;
+    return wait_cancellably(cond, &request) ? 0 : ETIMEDOUT;
 }
 
 static int wait_private(pthread_cond_t *cond, pthread_mutex_t *mutex, plc_deadline_t deadline) {

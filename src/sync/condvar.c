@@ -24,6 +24,9 @@
  *   I6  A notification touches a mutex only under both bucket locks, while the word names it and a waiter is queued,
  *       who will lock it again and so keeps it alive.
  *   I7  A waiter that was taken out by a notification reports it as such, whatever its deadline.
+ *   I8  A waiter that is unwound (cancelled, or a hook threw) leaves as one whose deadline passed at that moment, and holds
+ *       its lock again when the unwinding goes on. If it was notified before, it wakes the next waiter in its stead; it
+ *       touches the condvar only under the bucket lock and if somebody is queued, who keeps it alive.
  *
  * Memory order
  *   [C1] a waiter's unlock of its lock, after it stored the word -> the notifier's lock of it, before its first look at
@@ -61,8 +64,11 @@ static void set_empty(plc_condvar_t *condvar) {
 struct waiter {
     plc_condvar_t *condvar;
     const struct plc_condvar_request *request;
-    bool requeued; /* its time ran out in the mutex's queue */
-    bool mixed;    /* others wait with another lock */
+    bool requeued;       /* its time ran out in the mutex's queue */
+    bool unparked;       /* it was woken by a notification, or by the mutex after one */
+    bool mixed;          /* others wait with another lock */
+    bool is_asleep;      /* it has let go of its lock and is to take it again */
+    bool holds_the_lock; /* the mutex was handed to it */
 };
 
 static uintptr_t state_wanted_by(const struct waiter *waiter) {
@@ -84,11 +90,13 @@ static bool enter(void *context) {
 
 /* Runs when the thread is queued: from here on no notification can miss it. */
 static void release_lock(void *context) PLC_NO_THREAD_SAFETY_ANALYSIS {
-    const struct plc_condvar_request *request = ((const struct waiter *)context)->request;
+    struct waiter *waiter = context;
+    const struct plc_condvar_request *request = waiter->request;
     if (request->mutex)
         plc_mutex_unlock(request->mutex); /* release [C1] */
     else
         request->ops->unlock(request->lock); /* release [C1] */
+    waiter->is_asleep = true;
 }
 
 /* Runs under the bucket lock of `key`, when the deadline has passed and the thread has left that queue. */
@@ -143,23 +151,46 @@ static void resolve_conflict(struct waiter *waiter) {
         plc_os_fatal("condvar", waiter->condvar, "wait with one lock while other threads wait on it with another");
 }
 
-static void lock_again(const struct plc_condvar_request *request,
-                       struct plc_park_result result) PLC_NO_THREAD_SAFETY_ANALYSIS {
+static void lock_again(struct waiter *waiter) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    const struct plc_condvar_request *request = waiter->request;
     if (!request->mutex)
         request->ops->lock(request->lock);
-    else if (result.token != PLC_MUTEX_TOKEN_HANDOFF) /* 0, NORMAL, if it was not woken */
+    else if (!waiter->holds_the_lock)
         plc_mutex_lock(request->mutex);
 }
 
 /* Runs before the thread's node is given back: requeued and first, the thread takes the mutex while it is still
    queued. */
 static uintptr_t take_mutex_if_summoned(void *context, struct plc_waiter *node, uintptr_t token) {
-    const struct plc_condvar_request *request = ((const struct waiter *)context)->request;
-    return request->mutex ? plc_mutex_resume_(request->mutex, node, token) : token;
+    struct waiter *waiter = context;
+    if (waiter->request->mutex)
+        token = plc_mutex_resume_(waiter->request->mutex, node, token);
+    waiter->unparked = true;
+    waiter->holds_the_lock = waiter->request->mutex && token == PLC_MUTEX_TOKEN_HANDOFF;
+    return token;
+}
+
+/* ---- Unwinding: an exception or a cancellation ends the wait */
+
+/* Runs under the bucket lock. A waiter that is queued keeps the condvar alive; if there is none, it may be gone (I5). */
+static uintptr_t conclude_if_somebody_waits(void *context, struct plc_unpark_result result) {
+    if (result.unparked != 0 && !result.have_more)
+        set_empty(context);
+    return PLC_MUTEX_TOKEN_NORMAL;
+}
+
+/* Runs when the wait is over, and also when it is unwound. Then the caller never learns of a notification that this
+   waiter was given: it goes to the next one (I8). */
+static void finish_if_unwound(struct waiter *waiter) {
+    if (PLC_LIKELY(!waiter->is_asleep))
+        return;
+    if (waiter->unparked || waiter->requeued)
+        plc_lot_unpark_one(key_of(waiter->condvar), conclude_if_somebody_waits, waiter->condvar);
+    lock_again(waiter);
 }
 
 bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request) {
-    struct waiter waiter = {.condvar = condvar, .request = request};
+    __attribute__((cleanup(finish_if_unwound))) struct waiter waiter = {.condvar = condvar, .request = request};
     const struct plc_park_ops *ops = request->wait_begin ? &park_with_hooks : &park_plainly;
     struct plc_park_result result;
     for (;;) {
@@ -170,7 +201,8 @@ bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_req
             break;
         resolve_conflict(&waiter);
     }
-    lock_again(request, result);
+    waiter.is_asleep = false;
+    lock_again(&waiter);
     return result.status == PLC_PARK_UNPARKED || waiter.requeued;
 }
 

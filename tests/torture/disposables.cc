@@ -79,7 +79,7 @@ class Place {
     }
 
   private:
-    static constexpr int pattern = 0xa5;
+    static constexpr int pattern = 0x5a; /* ones and zeros where locks have their bits */
 
     /* With the place locked. */
     Disposable *make(bool is_rwlock) {

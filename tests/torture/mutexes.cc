@@ -17,7 +17,7 @@ class Mutexes final : public Part {
     void operate(Worker &worker, Random &random) override {
         const size_t i = random.below(mutexes_.size());
         if (take(worker, random, i))
-            section(worker, random, i, 0);
+            section(worker, random, i, 0, true);
     }
     void check() override {
         for (size_t i = 0; i < mutexes_.size(); ++i) {
@@ -61,16 +61,17 @@ class Mutexes final : public Part {
             return taken;
         }
     }
-    void section(Worker &worker, Random &random, size_t i, unsigned depth) {
+    /* upwards: everything else that the thread holds is before it, so it may be waited for once more. */
+    void section(Worker &worker, Random &random, size_t i, unsigned depth, bool upwards) {
         plc_mutex_t *mutex = &mutexes_[i];
         guarded_[i].enter(worker.index(), mutex);
         work(random);
         if (!plc_mutex_is_locked(mutex))
             fail("mutex %p is held but says it is not", static_cast<void *>(mutex));
-        if (depth < 3 && random.one_in(4))
+        if (upwards && depth < 3 && random.one_in(4))
             nest(worker, random, i, depth);
         guarded_[i].leave(worker.index(), mutex);
-        if (random.one_in(8)) {
+        if (upwards && random.one_in(8)) {
             worker.at("mutex: bump", mutex);
             plc_mutex_bump(mutex);
             guarded_[i].enter(worker.index(), mutex);
@@ -89,7 +90,7 @@ class Mutexes final : public Part {
             return;
         worker.at("mutex: nested", &mutexes_[j]);
         if (j > i ? take(worker, random, j) : plc_mutex_try_lock(&mutexes_[j]))
-            section(worker, random, j, j > i ? depth + 1 : 3);
+            section(worker, random, j, depth + 1, j > i);
     }
 
     std::vector<plc_mutex_t> mutexes_; /* side by side, eight to a word */

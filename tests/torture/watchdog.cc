@@ -50,6 +50,10 @@ void Slot::at(const char *step, const void *object) {
     step_.store(step, std::memory_order_relaxed);
 }
 
+void Slot::reset() {
+    operations_.store(0, std::memory_order_relaxed);
+}
+
 void Slot::begin(int thread_id) {
     thread_id_.store(thread_id, std::memory_order_relaxed);
     at("begins");

@@ -23,6 +23,9 @@ class Slot {
     uint64_t operations() const {
         return operations_.load(std::memory_order_relaxed);
     }
+    /* A new round. */
+    void reset();
+    /* A new thread. */
     void begin(int thread_id);
     void end();
     int thread_id() const {

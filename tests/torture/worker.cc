@@ -172,8 +172,10 @@ size_t Round::run_all(const Configuration &configuration, uint64_t seed, size_t 
     for (size_t i = 0; i < configuration.threads; ++i)
         workers.push_back(std::make_unique<Worker>(*world, i, operations, random.split()));
     signalled_world.store(world.get(), std::memory_order_release);
-    for (auto &worker : workers)
+    for (auto &worker : workers) {
+        slot(worker->index_).reset();
         start(*worker, false);
+    }
     size_t done = 0;
     for (auto &worker : workers) {
         worker->join();

@@ -437,6 +437,77 @@ TEST_F(CondvarTest, SleepHooksComeInPairs) {
     EXPECT_EQ(hooks.begun, hooks.ended);
 }
 
+/* A hook that throws unwinds the wait: the thread has left the queue, holds its mutex, and if it was notified already the
+   next waiter is notified in its stead. */
+class UnwoundWait : public CondvarTest {
+  protected:
+    struct Unwinding {};
+
+    /* Waits behind the fixture's waiters, is in the kernel when before_throw runs, and throws. */
+    template <typename Before>
+    void wait_and_throw(Before before_throw) {
+        struct Hook {
+            Before before_throw;
+            bool has_thrown;
+        } hook{before_throw, false};
+        plc_condvar_request request = {};
+        request.mutex = &mutex_;
+        request.deadline = PLC_NO_DEADLINE;
+        request.wait_begin = [](void *context) {
+            Hook *self = static_cast<Hook *>(context);
+            self->before_throw();
+            throw Unwinding();
+        };
+        request.wait_end = [](void *) {};
+        request.hook_context = &hook;
+        plc_mutex_lock(&mutex_);
+        EXPECT_THROW(plc_condvar_wait_core_(&condvar_, &request), Unwinding);
+        EXPECT_TRUE(plc_mutex_is_locked(&mutex_));
+        plc_mutex_unlock(&mutex_);
+    }
+};
+
+TEST_F(UnwoundWait, LeavesTheQueue) {
+    wait_and_throw([this] { EXPECT_EQ(waiting_on(condvar_), 1u); });
+    EXPECT_EQ(condvar_.state, 0u);
+    add_waiter();
+    wait_and_throw([this] { EXPECT_EQ(waiting_on(condvar_), 2u); });
+    EXPECT_EQ(waiting_on(condvar_), 1u);
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    join_all();
+    EXPECT_EQ(condvar_.state, 0u);
+}
+
+TEST_F(UnwoundWait, PassesItsNotificationOn) {
+    wait_and_throw([this] {
+        add_waiter(); /* behind the one that is notified now */
+        EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    });
+    join_all();
+    EXPECT_EQ(condvar_.state, 0u);
+}
+
+TEST_F(UnwoundWait, PassesOnWhatItWasNotifiedOfWhileItsMutexWasHeld) {
+    wait_and_throw([this] {
+        add_waiter();
+        plc_mutex_lock(&mutex_);
+        EXPECT_TRUE(plc_condvar_notify_one(&condvar_)); /* may move it; then the unlock summons it */
+        plc_mutex_unlock(&mutex_);
+    });
+    join_all();
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(queued_for(mutex_), 0u);
+}
+
+TEST_F(UnwoundWait, LeavesACondvarAloneThatNobodyWaitsOn) {
+    wait_and_throw([this] {
+        EXPECT_EQ(plc_condvar_notify_all(&condvar_), 1u);
+        condvar_.state = address_of(mutex_) | 2; /* no longer a condvar */
+    });
+    EXPECT_EQ(condvar_.state, address_of(mutex_) | 2);
+    condvar_.state = 0;
+}
+
 TEST_F(CondvarTest, PreservesErrno) {
     errno = EILSEQ;
     add_waiter();
