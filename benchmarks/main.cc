@@ -8,7 +8,7 @@
 
 #include <benchmark/benchmark.h>
 #include <cstdio>
-#include <cstring>
+#include <pthread.h>
 #include <semaphore.h>
 #include <sstream>
 #include <thread>
@@ -16,7 +16,7 @@
 namespace {
 struct options {
     plc_bench::round_options rounds;
-    bool full = false;
+    std::string matrix = "quick";
     bool one_thread = false;
     uint64_t duration_ms = 100;
 };
@@ -28,7 +28,7 @@ constexpr const char *usage =
     "  --seed=N                of the shuffling\n"
     "  --repeats=N             repeat a run that other work disturbed up to N times (default 1)\n"
     "  --duration-ms=N         length of a run with several threads (default 100)\n"
-    "  --matrix=quick|full     (default quick)\n"
+    "  --matrix=quick|full|growth   (default quick)\n"
     "  --one-thread            no second, idle thread: what a single-threaded process sees; only for `uncontended`\n"
     "  --no-waits              no second run for the waiting times: for profilers\n";
 
@@ -56,8 +56,8 @@ bool parse(const std::string &argument, options &parsed) {
         parsed.rounds.repeats = static_cast<unsigned>(std::stoul(value));
     else if (name == "--duration-ms")
         parsed.duration_ms = std::stoull(value);
-    else if (name == "--matrix" && (value == "quick" || value == "full"))
-        parsed.full = value == "full";
+    else if (name == "--matrix" && (value == "quick" || value == "full" || value == "growth"))
+        parsed.matrix = value;
     else if (argument == "--one-thread")
         parsed.one_thread = true;
     else if (argument == "--no-waits")
@@ -91,6 +91,33 @@ void keep_second_thread() {
             sem_wait(&never);
     }).detach();
 }
+
+void register_cells(const options &parsed) {
+    bool full = parsed.matrix == "full";
+    if (parsed.matrix == "growth") {
+        plc_bench::register_growth();
+        return;
+    }
+    plc_bench::register_uncontended();
+    if (parsed.one_thread)
+        return;
+    plc_bench::register_many_locks(full);
+    plc_bench::register_contended(full);
+    plc_bench::register_rwlock(full);
+    plc_bench::register_ping_pong();
+    plc_bench::register_queue(full);
+    plc_bench::register_broadcast();
+    plc_bench::register_once();
+}
+
+// So that ten thousand of them fit into the address space that a process may have.
+void use_small_stacks() {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, std::size_t{256} << 10);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+}
 } // namespace
 
 int main(int argc, char **argv) {
@@ -98,20 +125,12 @@ int main(int argc, char **argv) {
     options parsed;
     if (!parse_all(argc, argv, parsed))
         return 2;
+    use_small_stacks();
     if (!parsed.one_thread)
         keep_second_thread();
     plc_bench::calibrate_delay();
     plc_bench::set_run_duration(parsed.duration_ms * 1000000);
-    plc_bench::register_uncontended();
-    if (!parsed.one_thread) {
-        plc_bench::register_many_locks(parsed.full);
-        plc_bench::register_contended(parsed.full);
-        plc_bench::register_rwlock(parsed.full);
-        plc_bench::register_ping_pong();
-        plc_bench::register_queue(parsed.full);
-        plc_bench::register_broadcast();
-        plc_bench::register_once();
-    }
+    register_cells(parsed);
     benchmark::AddCustomContext("delay_turns_per_us", std::to_string(plc_bench::delay_turns_per_ns() * 1000));
     benchmark::AddCustomContext("duration_ms", std::to_string(parsed.duration_ms));
     benchmark::AddCustomContext("seed", std::to_string(parsed.rounds.seed));

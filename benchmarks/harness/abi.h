@@ -34,7 +34,8 @@ struct plc_bench_job {
     uint64_t timed;        /* 1: record each wait for the lock */
     uint64_t locks;        /* how many of them, where an operation chooses one */
     const uint16_t *picks; /* 65,536 of their indices, each as often as it is popular */
-    uint8_t padding_[40];  /* `stop` shares no line with an object that is written */
+    uint64_t turns;        /* operations of a thread that does not wait for `stop` */
+    uint8_t padding_[32];  /* `stop` shares no line with an object that is written */
     uint32_t stop;         /* set once by the harness; read relaxed */
     uint8_t padding_end_[124];
 };
@@ -70,6 +71,10 @@ struct plc_bench_peer {
     struct plc_bench_kernel park_ping_pong;
     struct plc_bench_kernel queue;
     struct plc_bench_kernel broadcast;
+    struct plc_bench_kernel brief;     /* for a thread of a short life */
+    struct plc_bench_kernel relay;     /* parkers, each at an address of its own */
+    struct plc_bench_kernel collision; /* the same, and all addresses in one bucket of the peer's table */
+    struct plc_bench_kernel crowd;     /* of parkers, and one thread that watches what their number does to it */
 };
 
 /* Busy for `turns` turns of a loop that is calibrated once per process and the same machine code for all peers. */
@@ -78,6 +83,9 @@ void plc_bench_delay(uint64_t turns);
 uint64_t plc_bench_now_ns(void);
 /* Says that a lock let the wrong threads in, and aborts. */
 void plc_bench_broken(const char *what);
+/* Another address, never dereferenced, that shares a bucket with all others from here, where a bucket is the upper bits of
+   the address times 2^64 / golden ratio. */
+uintptr_t plc_bench_colliding_key(void);
 /* Counts one wait for a lock. */
 void plc_bench_record_wait(struct plc_bench_worker *self, uint64_t ns);
 

@@ -29,11 +29,33 @@ struct alignas(128) member {
     uint64_t switches = 0;
 };
 
-uint64_t thread_switches() {
+uint64_t switches_of(int who) {
     rusage usage;
-    getrusage(RUSAGE_THREAD, &usage);
+    getrusage(who, &usage);
     return static_cast<uint64_t>(usage.ru_nvcsw + usage.ru_nivcsw);
 }
+
+// What the whole process used between two instants: for runs in which most threads sleep all the time.
+class process_use {
+  public:
+    void begin() {
+        processor_ns_ = process_processor_ns();
+        switches_ = switches_of(RUSAGE_SELF);
+    }
+    void end() {
+        processor_ns_ = process_processor_ns() - processor_ns_;
+        switches_ = switches_of(RUSAGE_SELF) - switches_;
+    }
+    uint64_t processor_ns() const {
+        return processor_ns_;
+    }
+    uint64_t switches() const {
+        return switches_;
+    }
+
+  private:
+    uint64_t processor_ns_ = 0, switches_ = 0;
+};
 
 void pin_to(int processor) {
     cpu_set_t set;
@@ -43,54 +65,130 @@ void pin_to(int processor) {
 }
 
 // Each thread measures its own processor time: the kernel's sum for the process lags by up to a tick per thread.
-void work(const plc_bench_kernel &kernel, plc_bench_job &job, member &self, pthread_barrier_t &start) {
-    pthread_barrier_wait(&start);
+void work(const plc_bench_kernel &kernel, plc_bench_job &job, member &self, pthread_barrier_t *start) {
+    if (start)
+        pthread_barrier_wait(start);
     self.begin_ns = plc_bench_now_ns();
     uint64_t processor_ns = thread_processor_ns();
-    uint64_t switches = thread_switches();
+    uint64_t switches = switches_of(RUSAGE_THREAD);
     kernel.work(&job, &self.worker);
-    self.switches = thread_switches() - switches;
+    self.switches = switches_of(RUSAGE_THREAD) - switches;
     self.processor_ns = thread_processor_ns() - processor_ns;
 }
 
-// Returns when it told the workers to stop.
-uint64_t sleep_and_stop(plc_bench_job &job) {
-    timespec length{static_cast<time_t>(run_duration_ns / 1000000000u),
-                    static_cast<long>(run_duration_ns % 1000000000u)};
+void sleep_for(uint64_t ns) {
+    timespec length{static_cast<time_t>(ns / 1000000000u), static_cast<long>(ns % 1000000000u)};
     clock_nanosleep(CLOCK_MONOTONIC, 0, &length, nullptr);
-    __atomic_store_n(&job.stop, 1u, __ATOMIC_RELAXED);
-    return plc_bench_now_ns();
 }
 
-// One run; fills the members and returns its length.
-uint64_t run_once(const plc_bench_kernel &kernel, const cell &what, plc_bench_job &job, std::vector<member> &members) {
-    pthread_barrier_t start;
-    pthread_barrier_init(&start, nullptr, static_cast<unsigned>(members.size() + 1));
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        member &self = members[i];
+// Waits until the process has hardly done anything for a while: all but one of its threads sleep.
+void wait_until_idle() {
+    constexpr uint64_t look_every_ns = 10000000, deadline_ns = 10000000000;
+    uint64_t begin = plc_bench_now_ns();
+    for (int quiet = 0; quiet < 3 && plc_bench_now_ns() - begin < deadline_ns;) {
+        uint64_t before = process_processor_ns();
+        sleep_for(look_every_ns);
+        quiet = process_processor_ns() - before < look_every_ns / 4 ? quiet + 1 : 0;
+    }
+}
+
+// Nothing of the process may keep the thread that watches from running; without the right to it, the scheduler's
+// choices are part of what it sees.
+void go_before_all_others() {
+    sched_param first{};
+    first.sched_priority = sched_get_priority_min(SCHED_FIFO);
+    pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+}
+
+// The threads of one run.
+class crew {
+  public:
+    crew(const plc_bench_kernel &kernel, const cell &what, plc_bench_job &job, std::vector<member> &members)
+        : kernel_(kernel), what_(what), job_(job), members_(members) {}
+
+    void start(std::size_t i, pthread_barrier_t *barrier) {
+        member &self = members_[i];
         self.worker.index = i;
         self.worker.random = 0x9e3779b97f4a7c15u * (i + 1);
-        if (job.timed) {
+        bool watches = what_.start == cell::driver_first && i == 0;
+        if (job_.timed && (watches || what_.start != cell::driver_first)) {
             self.waits = std::make_unique<wait_histogram>();
             self.worker.waits = self.waits.get();
         }
-        threads.emplace_back([&, i] {
-            if (!what.processors.empty())
-                pin_to(what.processors[i % what.processors.size()]);
-            work(kernel, job, self, start);
+        threads_.emplace_back([=, &self] {
+            if (!what_.processors.empty())
+                pin_to(what_.processors[i % what_.processors.size()]);
+            if (watches)
+                go_before_all_others();
+            work(kernel_, job_, self, barrier);
         });
     }
-    pthread_barrier_wait(&start);
-    uint64_t stopped = sleep_and_stop(job);
-    for (std::thread &thread : threads)
-        thread.join();
-    pthread_barrier_destroy(&start);
+    void start_all_but_first() {
+        for (std::size_t i = 1; i < members_.size(); ++i)
+            start(i, nullptr);
+    }
+    // Returns when they were told.
+    uint64_t stop() {
+        __atomic_store_n(&job_.stop, 1u, __ATOMIC_RELAXED);
+        return plc_bench_now_ns();
+    }
+    void join() {
+        for (std::thread &thread : threads_)
+            thread.join();
+    }
+
+  private:
+    const plc_bench_kernel &kernel_;
+    const cell &what_;
+    plc_bench_job &job_;
+    std::vector<member> &members_;
+    std::vector<std::thread> threads_;
+};
+
+// These three run the members' threads and return the length of the run.
+uint64_t run_together(crew &all, std::vector<member> &members) {
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, nullptr, static_cast<unsigned>(members.size() + 1));
+    for (std::size_t i = 0; i < members.size(); ++i)
+        all.start(i, &barrier);
+    pthread_barrier_wait(&barrier);
+    sleep_for(run_duration_ns);
+    uint64_t stopped = all.stop();
+    all.join();
+    pthread_barrier_destroy(&barrier);
     // From the first worker's start: with many threads this one may be late from the barrier.
     uint64_t begin = stopped;
     for (const member &each : members)
         begin = std::min(begin, each.begin_ns);
     return stopped - begin;
+}
+
+// The others' way to where they wait is not part of it.
+uint64_t run_driver_last(crew &all, process_use &use) {
+    all.start_all_but_first();
+    wait_until_idle();
+    uint64_t begin = plc_bench_now_ns();
+    use.begin();
+    all.start(0, nullptr);
+    sleep_for(run_duration_ns);
+    uint64_t stopped = all.stop();
+    use.end();
+    all.join();
+    return stopped - begin;
+}
+
+uint64_t run_driver_first(crew &all, process_use &use) {
+    all.start(0, nullptr);
+    wait_until_idle();
+    uint64_t begin = plc_bench_now_ns();
+    use.begin();
+    all.start_all_but_first();
+    uint64_t length = plc_bench_now_ns() - begin;
+    wait_until_idle();
+    use.end();
+    all.stop();
+    all.join();
+    return length;
 }
 
 // The threads whose operations are the cell's: with a queue those that consume, for each item is counted once.
@@ -168,15 +266,33 @@ void summarise(const cell &what, const std::vector<member> &members, uint64_t le
     }
 }
 
-// One run on a fresh object. The timed one yields nothing but the waits: its clock reads disturb the rest.
+// The same for a run that is about the whole process.
+void summarise_process(const cell &what, const std::vector<member> &members, uint64_t length, const process_use &use,
+                       outcome &result) {
+    double done =
+        static_cast<double>(what.start == cell::driver_first ? members.size() - 1 : expected_count(what, members));
+    done = std::max(done, 1.0);
+    result.ns_per_operation = static_cast<double>(length) / done;
+    result.processor_ns_per_operation = static_cast<double>(use.processor_ns()) / done;
+    result.switches = static_cast<double>(use.switches()) / done;
+}
+
+// One run on a fresh object. A timed one yields nothing but the waits, for its clock reads disturb the rest; unless only
+// the one that watches reads the clock.
 void run_fresh(const plc_bench_kernel &kernel, const cell &what, bool timed, outcome &result) {
     std::vector<member> members(what.job.workers);
     plc_bench_job job = what.job;
     job.timed = timed;
     job.object = kernel.create(&job);
-    uint64_t length = run_once(kernel, what, job, members);
+    crew all(kernel, what, job, members);
+    process_use use;
+    uint64_t length = what.start == cell::driver_first  ? run_driver_first(all, use)
+                      : what.start == cell::driver_last ? run_driver_last(all, use)
+                                                        : run_together(all, members);
     result.error = verify(what, members, kernel.destroy(job.object));
-    if (!timed)
+    if (what.start != cell::together)
+        summarise_process(what, members, length, use, result);
+    else if (!timed)
         summarise(what, members, length, result);
     for (const member &each : members)
         if (each.waits)
@@ -190,6 +306,12 @@ uint64_t thread_processor_ns() {
     return static_cast<uint64_t>(used.tv_sec) * 1000000000u + static_cast<uint64_t>(used.tv_nsec);
 }
 
+uint64_t process_processor_ns() {
+    timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return static_cast<uint64_t>(used.tv_sec) * 1000000000u + static_cast<uint64_t>(used.tv_nsec);
+}
+
 void set_run_duration(uint64_t ns) {
     run_duration_ns = ns;
 }
@@ -200,7 +322,7 @@ void leave_out_waits() {
 
 outcome run_crew(const plc_bench_kernel &kernel, cell what) {
     outcome result;
-    run_fresh(kernel, what, false, result);
+    run_fresh(kernel, what, what.start == cell::driver_first, result);
     if (what.waits && waits_wanted && result.error.empty())
         run_fresh(kernel, what, true, result);
     return result;

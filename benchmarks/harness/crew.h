@@ -19,6 +19,9 @@ struct cell {
     bool two_sides = false;             // the first job.producers threads and the others do different things
     uint64_t workers_per_operation = 1; // 2 where two threads' turns make one operation
     enum { all, consumers, writes, furthest } counted = all; // what the guarded counter must equal
+    // Who comes when. driver_last: worker 0, without which nothing happens, when all others sleep. driver_first: it
+    // watches the others come, and its waits are those that count; the run ends when they all sleep.
+    enum { together, driver_last, driver_first } start = together;
 };
 
 struct outcome {
@@ -31,11 +34,15 @@ struct outcome {
     double reads_share = 0;   // these three are of read-write locks
     double writes_per_second = 0;
     double reads_per_second = 0;
+    double alive_bytes = 0; // memory per thread alive, and all that is left when they are gone
+    double left_bytes = 0;
     wait_histogram waits; // of the timed run
 };
 
 // The processor time of the calling thread.
 uint64_t thread_processor_ns();
+// That of all threads, those that have ended included.
+uint64_t process_processor_ns();
 
 // How long each run of a crew lasts, for all cells.
 void set_run_duration(uint64_t ns);

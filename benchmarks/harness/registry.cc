@@ -22,13 +22,19 @@ void report_time(benchmark::State &state, double ns) {
     }
 }
 
-void report_outcome(benchmark::State &state, const cell &what, const outcome &result) {
+void report_outcome(benchmark::State &state, const outcome &result, bool writes) {
     report_time(state, result.ns_per_operation);
     state.counters["processor_ns"] = result.processor_ns_per_operation;
     state.counters["switches"] = result.switches;
-    state.counters["jain"] = result.jain;
-    state.counters["slowest_share"] = result.slowest_share;
-    if (what.counted == cell::writes) {
+    if (result.jain > 0) {
+        state.counters["jain"] = result.jain;
+        state.counters["slowest_share"] = result.slowest_share;
+    }
+    if (result.alive_bytes != 0) {
+        state.counters["alive_bytes"] = result.alive_bytes;
+        state.counters["left_bytes"] = result.left_bytes;
+    }
+    if (writes) {
         state.counters["reads_share"] = result.reads_share;
         state.counters["writes_per_second"] = result.writes_per_second;
         state.counters["reads_per_second"] = result.reads_per_second;
@@ -41,15 +47,14 @@ void report_outcome(benchmark::State &state, const cell &what, const outcome &re
     state.counters["wait_max_ns"] = static_cast<double>(result.waits.longest());
 }
 
-void run_crew_cell(benchmark::State &state, const std::string &name, const cell &what, const plc_bench_kernel &kernel) {
-    outcome result = run_crew(kernel, what);
+void check_and_report(benchmark::State &state, const std::string &name, const outcome &result, bool writes = false) {
     if (!result.error.empty()) {
         ++failures;
         std::fprintf(stderr, "%s: %s\n", name.c_str(), result.error.c_str());
         state.SkipWithError(result.error.c_str());
         return;
     }
-    report_outcome(state, what, result);
+    report_outcome(state, result, writes);
 }
 
 // The processor's time, for these loops never sleep; the median of short slices, so that an interrupt spoils one slice
@@ -79,6 +84,18 @@ void register_one(const std::string &cell_name, const char *peer, Run run) {
     entries.push_back({cell_name, peer});
     benchmark::RegisterBenchmark((cell_name + "/" + peer).c_str(), run)->Iterations(1)->UseManualTime();
 }
+
+// For every peer that has the kernel.
+template <class Run>
+void register_kernel(const std::string &name, plc_bench_kernel plc_bench_peer::*kernel, Run run) {
+    for (const plc_bench_peer &peer : all_peers()) {
+        plc_bench_kernel chosen = peer.*kernel;
+        if (chosen.work == nullptr)
+            continue;
+        std::string full_name = name + "/" + peer.name;
+        register_one(name, peer.name, [=](benchmark::State &state) { run(state, full_name, chosen); });
+    }
+}
 } // namespace
 
 const std::vector<entry> &registered_entries() {
@@ -86,13 +103,15 @@ const std::vector<entry> &registered_entries() {
 }
 
 void register_crew_cell(const std::string &name, const cell &what, plc_bench_kernel plc_bench_peer::*kernel) {
-    for (const plc_bench_peer &peer : all_peers()) {
-        plc_bench_kernel chosen = peer.*kernel;
-        if (chosen.work == nullptr)
-            continue;
-        std::string full_name = name + "/" + peer.name;
-        register_one(name, peer.name, [=](benchmark::State &state) { run_crew_cell(state, full_name, what, chosen); });
-    }
+    register_kernel(name, kernel, [=](benchmark::State &state, const std::string &full_name, const auto &chosen) {
+        check_and_report(state, full_name, run_crew(chosen, what), what.counted == cell::writes);
+    });
+}
+
+void register_churn_cell(const std::string &name, const churn &what, plc_bench_kernel plc_bench_peer::*kernel) {
+    register_kernel(name, kernel, [=](benchmark::State &state, const std::string &full_name, const auto &chosen) {
+        check_and_report(state, full_name, run_churn(chosen, what));
+    });
 }
 
 void register_loop_cell(const std::string &name, plc_bench_loop plc_bench_peer::*loop) {

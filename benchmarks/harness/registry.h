@@ -4,6 +4,7 @@
 #define PLC_BENCH_REGISTRY_H
 
 #include "harness/abi.h"
+#include "harness/churn.h"
 #include "harness/crew.h"
 
 #include <string>
@@ -21,6 +22,8 @@ const std::vector<entry> &registered_entries();
 
 // Registers `what` under `name` for every peer that has the kernel.
 void register_crew_cell(const std::string &name, const cell &what, plc_bench_kernel plc_bench_peer::*kernel);
+// The same for threads that come and go.
+void register_churn_cell(const std::string &name, const churn &what, plc_bench_kernel plc_bench_peer::*kernel);
 // Registers a loop of one thread for every peer that has it.
 void register_loop_cell(const std::string &name, plc_bench_loop plc_bench_peer::*loop);
 

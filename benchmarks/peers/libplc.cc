@@ -38,23 +38,48 @@ class mutex {
     plc_mutex_t mutex_ = PLC_MUTEX_INIT;
 };
 
-// The smallest parker that a user of the lot would write: a flag, and the lot's queue under its address.
+// The smallest parker that a user of the lot would write: a flag, and the lot's queue under a key.
+bool is_unset(void *token) {
+    return __atomic_load_n(static_cast<uint32_t *>(token), __ATOMIC_RELAXED) == 0;
+}
+
+inline void park_at(const void *key, uint32_t *token) {
+    static constexpr plc_park_ops ops{is_unset, nullptr, nullptr, nullptr, nullptr, 0};
+    while (__atomic_exchange_n(token, 0u, __ATOMIC_ACQUIRE) == 0)
+        plc_park(key, &ops, token, 0, PLC_NO_DEADLINE);
+}
+
+inline void unpark_at(const void *key, uint32_t *token) {
+    __atomic_store_n(token, 1u, __ATOMIC_RELEASE);
+    plc_unpark_one(key, nullptr, nullptr);
+}
+
+// The key is the flag's address.
 class parker {
   public:
     void park() {
-        static constexpr plc_park_ops ops{is_unset, nullptr, nullptr, nullptr, nullptr, 0};
-        while (__atomic_exchange_n(&token_, 0u, __ATOMIC_ACQUIRE) == 0)
-            plc_park(&token_, &ops, &token_, 0, PLC_NO_DEADLINE);
+        park_at(&token_, &token_);
     }
     void unpark() {
-        __atomic_store_n(&token_, 1u, __ATOMIC_RELEASE);
-        plc_unpark_one(&token_, nullptr, nullptr);
+        unpark_at(&token_, &token_);
     }
 
   private:
-    static bool is_unset(void *token) {
-        return __atomic_load_n(static_cast<uint32_t *>(token), __ATOMIC_RELAXED) == 0;
+    uint32_t token_ = 0;
+};
+
+// Each at a key of its own, and all keys in one bucket of the lot.
+class colliding_parker {
+  public:
+    void park() {
+        park_at(key_, &token_);
     }
+    void unpark() {
+        unpark_at(key_, &token_);
+    }
+
+  private:
+    const void *key_ = reinterpret_cast<const void *>(plc_bench_colliding_key());
     uint32_t token_ = 0;
 };
 
@@ -115,7 +140,7 @@ class once {
 
 const bool registered = [] {
     peer_table peer("libplc");
-    peer.with_mutex<mutex>().with_parker<parker>();
+    peer.with_mutex<mutex>().with_parker<parker>().with_colliding_parker<colliding_parker>();
 #ifdef PLC_BENCH_HAS_CONDVAR
     peer.with_condvar<mutex, condvar>();
 #endif

@@ -4,12 +4,14 @@
 #define PLC_BENCH_PEER_H
 
 #include "harness/abi.h"
+#include "kernels/brief.h"
 #include "kernels/broadcast.h"
 #include "kernels/contended.h"
 #include "kernels/many_locks.h"
 #include "kernels/once.h"
 #include "kernels/ping_pong.h"
 #include "kernels/queue.h"
+#include "kernels/relay.h"
 #include "kernels/rwlock.h"
 #include "kernels/uncontended.h"
 
@@ -36,6 +38,7 @@ class peer_table {
         table_.try_lock_unlock = try_lock_unlock<Mutex>;
         table_.try_lock_held = try_lock_held<Mutex>;
         table_.mutex = {create<guarded<Mutex>>, contended<Mutex>, destroy<guarded<Mutex>>};
+        table_.brief = {create<guarded<Mutex>>, brief_life<Mutex>, destroy<guarded<Mutex>>};
         table_.million = {create_for<packed_locks<Mutex>>, pick_evenly<Mutex>, destroy<packed_locks<Mutex>>};
         table_.zipf = {create_for<spread_locks<Mutex>>, pick_popular<Mutex>, destroy_spread<Mutex>};
         return *this;
@@ -71,6 +74,15 @@ class peer_table {
     peer_table &with_parker() {
         using table = park_table<Parker>;
         table_.park_ping_pong = {create<table>, park_ping_pong<Parker>, destroy<table>};
+        table_.relay = {create_for<relay<Parker>>, pass_token_on<Parker>, destroy<relay<Parker>>};
+        table_.crowd = {create_for<relay<Parker>>, crowd<Parker>, destroy<relay<Parker>>};
+        return *this;
+    }
+
+    // Parkers whose addresses share a bucket, as far as the peer has a table of them.
+    template <class Parker>
+    peer_table &with_colliding_parker() {
+        table_.collision = {create_for<relay<Parker>>, pass_token_on<Parker>, destroy<relay<Parker>>};
         return *this;
     }
 

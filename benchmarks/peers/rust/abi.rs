@@ -25,7 +25,8 @@ pub struct Job {
     pub timed: u64,
     pub locks: u64,
     pub picks: *const u16,
-    padding: [u8; 40],
+    pub turns: u64,
+    padding: [u8; 32],
     pub stop: AtomicU32,
     padding_end: [u8; 124],
 }
@@ -61,6 +62,10 @@ pub struct PeerTable {
     pub park_ping_pong: Kernel,
     pub queue: Kernel,
     pub broadcast: Kernel,
+    pub brief: Kernel,
+    pub relay: Kernel,
+    pub collision: Option<Kernel>,
+    pub crowd: Kernel,
 }
 
 // The name is a literal, the rest are functions.

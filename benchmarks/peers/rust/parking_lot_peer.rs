@@ -77,6 +77,24 @@ impl peer::Once for Once {
 }
 
 /// The same parker over the crate's lot as libplc's peer has over libplc's.
+#[inline(always)]
+fn park_at(key: usize, token: &AtomicU32) {
+    while token.swap(0, Ordering::Acquire) == 0 {
+        let is_unset = || token.load(Ordering::Relaxed) == 0;
+        unsafe {
+            park(key, is_unset, || (), |_, _| (), DEFAULT_PARK_TOKEN, None);
+        }
+    }
+}
+
+#[inline(always)]
+fn unpark_at(key: usize, token: &AtomicU32) {
+    token.store(1, Ordering::Release);
+    unsafe {
+        unpark_one(key, |_| DEFAULT_UNPARK_TOKEN);
+    }
+}
+
 struct LotParker(AtomicU32);
 
 impl LotParker {
@@ -91,20 +109,36 @@ impl peer::Parker for LotParker {
     }
     #[inline(always)]
     fn park(&self) {
-        while self.0.swap(0, Ordering::Acquire) == 0 {
-            let is_unset = || self.0.load(Ordering::Relaxed) == 0;
-            unsafe {
-                park(self.key(), is_unset, || (), |_, _| (), DEFAULT_PARK_TOKEN, None);
-            }
-        }
+        park_at(self.key(), &self.0);
     }
     #[inline(always)]
     fn unpark(&self) {
-        self.0.store(1, Ordering::Release);
-        unsafe {
-            unpark_one(self.key(), |_| DEFAULT_UNPARK_TOKEN);
-        }
+        unpark_at(self.key(), &self.0);
     }
+}
+
+/// Each at a key of its own, and all keys in one bucket: the crate's hash is the one of libplc.
+struct CollidingParker {
+    token: AtomicU32,
+    key: usize,
+}
+
+impl peer::Parker for CollidingParker {
+    fn new() -> Self {
+        CollidingParker { token: AtomicU32::new(0), key: unsafe { plc_bench_colliding_key() } }
+    }
+    #[inline(always)]
+    fn park(&self) {
+        park_at(self.key, &self.token);
+    }
+    #[inline(always)]
+    fn unpark(&self) {
+        unpark_at(self.key, &self.token);
+    }
+}
+
+extern "C" {
+    fn plc_bench_colliding_key() -> usize;
 }
 
 #[no_mangle]
@@ -126,4 +160,8 @@ pub static plc_bench_parking_lot: PeerTable = PeerTable {
     park_ping_pong: park_kernel::<LotParker>(),
     queue: queue_kernel::<Condvar>(),
     broadcast: broadcast_kernel::<Condvar>(),
+    brief: brief_kernel::<Mutex>(),
+    relay: relay_kernel::<LotParker>(),
+    collision: Some(relay_kernel::<CollidingParker>()),
+    crowd: crowd_kernel::<LotParker>(),
 };

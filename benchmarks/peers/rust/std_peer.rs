@@ -118,4 +118,8 @@ pub static plc_bench_rust_std: PeerTable = PeerTable {
     park_ping_pong: park_kernel::<ThreadParker>(),
     queue: queue_kernel::<Condvar>(),
     broadcast: broadcast_kernel::<Condvar>(),
+    brief: brief_kernel::<Mutex>(),
+    relay: relay_kernel::<ThreadParker>(),
+    collision: None,
+    crowd: crowd_kernel::<ThreadParker>(),
 };

@@ -5,7 +5,7 @@ use crate::abi::{delay, wait_begins, wait_ends, Job, Kernel, Worker};
 use crate::peer::Mutex;
 use std::os::raw::c_void;
 
-unsafe extern "C" fn create_mutex<M: Mutex>(_: *const Job) -> *mut c_void {
+pub unsafe extern "C" fn create_mutex<M: Mutex>(_: *const Job) -> *mut c_void {
     boxed(guarded(M::new()))
 }
 
