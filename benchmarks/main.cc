@@ -30,7 +30,8 @@ constexpr const char *usage =
     "  --duration-ms=N         length of a run with several threads (default 100)\n"
     "  --matrix=quick|full|growth   (default quick)\n"
     "  --one-thread            no second, idle thread: what a single-threaded process sees; only for `uncontended`\n"
-    "  --no-waits              no second run for the waiting times: for profilers\n";
+    "  --first-round=N         its number; each third has a second run of each cell, for the waiting times\n"
+    "  --no-waits              no such second runs: for profilers\n";
 
 std::vector<std::string> split(const std::string &list) {
     std::vector<std::string> parts;
@@ -60,8 +61,10 @@ bool parse(const std::string &argument, options &parsed) {
         parsed.matrix = value;
     else if (argument == "--one-thread")
         parsed.one_thread = true;
+    else if (name == "--first-round")
+        parsed.rounds.first_round = static_cast<unsigned>(std::stoul(value));
     else if (argument == "--no-waits")
-        plc_bench::leave_out_waits();
+        parsed.rounds.waits_every = 0;
     else
         return false;
     return true;
@@ -136,6 +139,7 @@ int main(int argc, char **argv) {
     benchmark::AddCustomContext("seed", std::to_string(parsed.rounds.seed));
 
     if (parsed.rounds.rounds == 0) {
+        plc_bench::want_waits(parsed.rounds.waits_every != 0);
         benchmark::RunSpecifiedBenchmarks();
     } else if (!plc_bench::run_rounds(parsed.rounds, benchmark::GetBenchmarkFilter())) {
         std::fprintf(stderr, "plc_bench: no benchmark matches\n");

@@ -35,7 +35,8 @@ struct plc_bench_job {
     uint64_t locks;        /* how many of them, where an operation chooses one */
     const uint16_t *picks; /* 65,536 of their indices, each as often as it is popular */
     uint64_t turns;        /* operations of a thread that does not wait for `stop` */
-    uint8_t padding_[32];  /* `stop` shares no line with an object that is written */
+    uint64_t pause_ns;     /* how long a producer sleeps before each item; 0: not at all */
+    uint8_t padding_[24];  /* `stop` shares no line with an object that is written */
     uint32_t stop;         /* set once by the harness; read relaxed */
     uint8_t padding_end_[124];
 };
@@ -86,6 +87,8 @@ void plc_bench_broken(const char *what);
 /* Another address, never dereferenced, that shares a bucket with all others from here, where a bucket is the upper bits of
    the address times 2^64 / golden ratio. */
 uintptr_t plc_bench_colliding_key(void);
+/* Sleeps. */
+void plc_bench_pause(uint64_t ns);
 /* Counts one wait for a lock. */
 void plc_bench_record_wait(struct plc_bench_worker *self, uint64_t ns);
 

@@ -76,18 +76,13 @@ void work(const plc_bench_kernel &kernel, plc_bench_job &job, member &self, pthr
     self.processor_ns = thread_processor_ns() - processor_ns;
 }
 
-void sleep_for(uint64_t ns) {
-    timespec length{static_cast<time_t>(ns / 1000000000u), static_cast<long>(ns % 1000000000u)};
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &length, nullptr);
-}
-
 // Waits until the process has hardly done anything for a while: all but one of its threads sleep.
 void wait_until_idle() {
     constexpr uint64_t look_every_ns = 10000000, deadline_ns = 10000000000;
     uint64_t begin = plc_bench_now_ns();
     for (int quiet = 0; quiet < 3 && plc_bench_now_ns() - begin < deadline_ns;) {
         uint64_t before = process_processor_ns();
-        sleep_for(look_every_ns);
+        plc_bench_pause(look_every_ns);
         quiet = process_processor_ns() - before < look_every_ns / 4 ? quiet + 1 : 0;
     }
 }
@@ -152,7 +147,7 @@ uint64_t run_together(crew &all, std::vector<member> &members) {
     for (std::size_t i = 0; i < members.size(); ++i)
         all.start(i, &barrier);
     pthread_barrier_wait(&barrier);
-    sleep_for(run_duration_ns);
+    plc_bench_pause(run_duration_ns);
     uint64_t stopped = all.stop();
     all.join();
     pthread_barrier_destroy(&barrier);
@@ -170,7 +165,7 @@ uint64_t run_driver_last(crew &all, process_use &use) {
     uint64_t begin = plc_bench_now_ns();
     use.begin();
     all.start(0, nullptr);
-    sleep_for(run_duration_ns);
+    plc_bench_pause(run_duration_ns);
     uint64_t stopped = all.stop();
     use.end();
     all.join();
@@ -316,8 +311,8 @@ void set_run_duration(uint64_t ns) {
     run_duration_ns = ns;
 }
 
-void leave_out_waits() {
-    waits_wanted = false;
+void want_waits(bool wanted) {
+    waits_wanted = wanted;
 }
 
 outcome run_crew(const plc_bench_kernel &kernel, cell what) {
@@ -328,6 +323,11 @@ outcome run_crew(const plc_bench_kernel &kernel, cell what) {
     return result;
 }
 } // namespace plc_bench
+
+extern "C" void plc_bench_pause(uint64_t ns) {
+    timespec length{static_cast<time_t>(ns / 1000000000u), static_cast<long>(ns % 1000000000u)};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &length, nullptr);
+}
 
 extern "C" void plc_bench_broken(const char *what) {
     std::fprintf(stderr, "plc_bench: %s\n", what);

@@ -46,8 +46,8 @@ uint64_t process_processor_ns();
 
 // How long each run of a crew lasts, for all cells.
 void set_run_duration(uint64_t ns);
-// No timed runs.
-void leave_out_waits();
+// Whether there are timed runs too.
+void want_waits(bool wanted);
 outcome run_crew(const plc_bench_kernel &kernel, cell what);
 } // namespace plc_bench
 #endif

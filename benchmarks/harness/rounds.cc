@@ -2,6 +2,7 @@
 // Interleaved, shuffled rounds over the registered benchmarks.
 #include "harness/rounds.h"
 
+#include "harness/crew.h"
 #include "harness/disturbance.h"
 #include "harness/registry.h"
 
@@ -135,13 +136,15 @@ bool run_rounds(const round_options &options, const std::string &filter) {
     std::size_t repeat_budget = runs_per_round * options.rounds / 5;
     progress shown(runs_per_round * options.rounds);
     for (unsigned round = 0; round < options.rounds && !interrupted; ++round) {
+        unsigned number = options.first_round + round;
+        want_waits(options.waits_every != 0 && number % options.waits_every == 0);
         for (chosen_cell &each : cells) {
             std::shuffle(each.peers.begin(), each.peers.end(), random);
             for (const std::string &peer : each.peers) {
                 run result;
                 if (interrupted || !run_undisturbed(options, each.name + "/" + peer, repeat_budget, result))
                     continue;
-                result.repetition_index = round;
+                result.repetition_index = number;
                 result.repetitions = options.rounds;
                 writer.ReportRuns({result});
                 shown.step(round + 1, options.rounds, each.name + "/" + peer, result.GetAdjustedRealTime());

@@ -95,6 +95,8 @@ void queue_loop(Queue *q, plc_bench_job *job, plc_bench_worker *self) {
         return;
     }
     while (!stopped(job)) {
+        if (job->pause_ns != 0)
+            plc_bench_pause(job->pause_ns);
         take_lock<Timed>(self, [&] { put(q, next_random(self), under); });
         ++self->operations;
     }

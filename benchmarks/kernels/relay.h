@@ -5,7 +5,6 @@
 
 #include "kernels/object.h"
 
-#include <ctime>
 #include <memory>
 
 namespace plc_bench {
@@ -54,14 +53,13 @@ void pass_token_on(plc_bench_job *job, plc_bench_worker *self) {
 template <class Parker>
 void observe_crowd(relay<Parker> *ring, plc_bench_job *job, plc_bench_worker *self) {
     Parker &mine = ring->sides[0].parker;
-    const timespec pause{0, 100000};
     while (!stopped(job)) {
         take_lock<true>(self, [&] {
             mine.unpark();
             mine.park();
         });
         ++self->operations;
-        clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
+        plc_bench_pause(job->pause_ns);
     }
     wake_all_others(ring, job, 0);
 }

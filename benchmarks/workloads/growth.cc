@@ -31,6 +31,7 @@ void register_relay(const std::string &name, uint64_t threads, plc_bench_kernel 
 void register_crowd(uint64_t threads) {
     cell what;
     what.job.workers = threads + 1;
+    what.job.pause_ns = 100000;
     what.start = cell::driver_first;
     register_crew_cell("growth_stall/threads:" + std::to_string(threads), what, &plc_bench_peer::crowd);
 }

@@ -26,7 +26,8 @@ pub struct Job {
     pub locks: u64,
     pub picks: *const u16,
     pub turns: u64,
-    padding: [u8; 32],
+    pub pause_ns: u64,
+    padding: [u8; 24],
     pub stop: AtomicU32,
     padding_end: [u8; 124],
 }
@@ -74,6 +75,7 @@ unsafe impl Sync for PeerTable {}
 extern "C" {
     fn plc_bench_delay(turns: u64);
     fn plc_bench_now_ns() -> u64;
+    fn plc_bench_pause(ns: u64);
     fn plc_bench_record_wait(worker: *mut Worker, ns: u64);
 }
 
@@ -102,6 +104,10 @@ pub fn delay(turns: u64) {
     if turns != 0 {
         unsafe { plc_bench_delay(turns) }
     }
+}
+
+pub fn pause(ns: u64) {
+    unsafe { plc_bench_pause(ns) }
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Producers and consumers of a bounded queue: a ring, one mutex, two condition variables.
 use super::object::{boxed, unboxed, Plain};
-use crate::abi::{wait_begins, wait_ends, Job, Kernel, Worker};
+use crate::abi::{pause, wait_begins, wait_ends, Job, Kernel, Worker};
 use crate::peer::{Condvar, Mutex};
 use std::os::raw::c_void;
 
@@ -121,6 +121,9 @@ unsafe fn queue_loop<C: Condvar, const TIMED: bool>(job: &Job, me: &mut Worker) 
         return;
     }
     while !job.stopped() {
+        if job.pause_ns != 0 {
+            pause(job.pause_ns);
+        }
         let begin = wait_begins::<TIMED>();
         put(q, me.next_random(), under);
         wait_ends::<TIMED>(me, begin);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Many threads, each parked at an address of its own: a token goes from one to any other; or they only fill the table.
 use super::object::{boxed, unboxed, Plain};
-use crate::abi::{wait_begins, wait_ends, Job, Kernel, Worker};
+use crate::abi::{pause, wait_begins, wait_ends, Job, Kernel, Worker};
 use crate::peer::Parker;
 use std::os::raw::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +91,7 @@ unsafe fn observe_crowd<P: Parker>(ring: &Relay<P>, job: &Job, me: &mut Worker) 
         ring.parker(0).park();
         wait_ends::<true>(me, begin);
         me.operations += 1;
-        std::thread::sleep(std::time::Duration::from_micros(100));
+        pause(job.pause_ns);
     }
     ring.wake_all_others(0);
 }
