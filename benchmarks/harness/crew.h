@@ -44,7 +44,7 @@ uint64_t thread_processor_ns();
 // That of all threads, those that have ended included.
 uint64_t process_processor_ns();
 
-// How long each run of a crew lasts, for all cells.
+// How long each run of a crew lasts, for all cells; of a large crew, twice as long.
 void set_run_duration(uint64_t ns);
 // Whether there are timed runs too.
 void want_waits(bool wanted);

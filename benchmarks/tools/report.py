@@ -1,70 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Medians, ratios and bars out of the rows of plc_bench."""
-import math
-import statistics
+"""The results as Markdown: the bars with their verdicts, the medians, and what stands beside them."""
+from bars import all_bars
+from figures import PEER_ORDER, best_peer, geometric_mean, of_workload, our_name, ratio, workload_of
 
-OURS = {"libplc", "libplc_pthread"}
-PEER_ORDER = ["libplc", "libplc_pthread", "glibc", "glibc_adaptive", "std", "parking_lot", "rust_std", "absl", "nsync",
-              "tbb"]
-WAITS = ("wait_p50_ns", "wait_p99_ns", "wait_p999_ns")
-# A run during which others had more of the processors than this is marked.
-FOREIGN_LIMIT = 0.12
-
-
-def summarise(rows):
-    """{cell: {peer: {"rounds": {round: ns}, "median": ns, ...}}}"""
-    cells = {}
-    for row in rows:
-        cell, peer = row["name"].rsplit("/", 1)
-        entry = cells.setdefault(cell, {}).setdefault(peer, {"rounds": {}, "details": []})
-        entry["rounds"][str(row["repetition_index"])] = row["real_time"]
-        entry["details"].append(row)
-    for peers in cells.values():
-        for entry in peers.values():
-            finish(entry)
-    return cells
-
-
-def finish(entry):
-    """Adds the medians over the rounds, and drops what they were made from but the times."""
-    times = sorted(entry["rounds"].values())
-    entry["median"] = statistics.median(times)
-    entry["spread"] = quartile_spread(times)
-    details = entry.pop("details")
-    for key in ("processor_ns", "switches", "jain", "slowest_share", "reads_share") + WAITS:
-        values = [row[key] for row in details if key in row]
-        if values:
-            entry[key] = statistics.median(values)
-    waits = [row["wait_max_ns"] for row in details if "wait_max_ns" in row]
-    if waits:
-        entry["wait_max_ns"] = max(waits)
-    entry["disturbed"] = sum(row.get("foreign_share", 0) > FOREIGN_LIMIT for row in details)
-
-
-def quartile_spread(values):
-    """The middle half's width as a share of the median."""
-    if len(values) < 3:
-        return 0.0
-    low, middle, high = statistics.quantiles(values, n=4)
-    return (high - low) / middle if middle else 0.0
-
-
-def ratio(peers, ours, theirs):
-    """The median over the rounds of ours/theirs; None if one is missing."""
-    if ours not in peers or theirs not in peers:
-        return None
-    a, b = peers[ours]["rounds"], peers[theirs]["rounds"]
-    ratios = [a[number] / b[number] for number in a if number in b and b[number]]
-    return statistics.median(ratios) if ratios else None
-
-
-def our_name(peers):
-    return next((name for name in peers if name in OURS), None)
-
-
-def geometric_mean(values):
-    values = [value for value in values if value]
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
+# What the detail table shows beside throughput: (heading, key, divisor, format).
+DETAILS = (("ns", "median", 1, "number"), ("spread", "spread", 0.01, "%.0f %%"),
+           ("processor ns", "processor_ns", 1, "number"), ("switches", "switches", 1, "%.3g"),
+           ("Jain", "jain", 1, "%.3f"), ("slowest", "slowest_share", 1, "%.3f"),
+           ("p50 us", "wait_p50_ns", 1e3, "number"), ("p99 us", "wait_p99_ns", 1e3, "number"),
+           ("p99.9 us", "wait_p999_ns", 1e3, "number"), ("longest ms", "wait_max_ns", 1e6, "%.2f"),
+           ("writes/s", "writes_per_second", 1, "number"), ("reads/s", "reads_per_second", 1, "number"),
+           ("bytes per thread", "alive_bytes", 1, "number"), ("bytes left", "left_bytes", 1, "number"))
 
 
 def number(value):
@@ -79,88 +25,20 @@ def two(value):
     return "" if value is None else "%.2f" % value
 
 
-def workload_of(cell):
-    return cell.split("/")[0]
+def row(fields):
+    return "| " + " | ".join(fields) + " |"
 
 
-def table(cells, workload):
-    names = [cell for cell in cells if workload_of(cell) == workload]
-    peers = [peer for peer in PEER_ORDER if any(peer in cells[name] for name in names)]
-    compared = [peer for peer in ("glibc", "parking_lot") if peer in peers]
-    lines = ["## " + workload, "",
-             "| cell | " + " | ".join(peers) + " | " + " | ".join("ratio to " + peer for peer in compared) + " |",
-             "|---|" + "---:|" * (len(peers) + len(compared))]
-    ratios = {peer: [] for peer in compared}
-    for name in names:
-        ours = our_name(cells[name])
-        row = [name.split("/", 1)[1]] + [number(cells[name].get(peer, {}).get("median")) for peer in peers]
-        for peer in compared:
-            value = ratio(cells[name], ours, peer) if ours else None
-            ratios[peer].append(value)
-            row.append(two(value))
-        lines.append("| " + " | ".join(row) + " |")
-    means = [two(geometric_mean(ratios[peer])) for peer in compared]
-    lines.append("| geometric mean |" + " |" * len(peers) + " " + " | ".join(means) + " |")
-    return lines + [""]
-
-
-def detail_table(cells, workload):
-    """What stands beside throughput: processor time, fairness, waits."""
-    names = [cell for cell in cells if workload_of(cell) == workload
-             and any("jain" in entry for entry in cells[cell].values())]
-    if not names:
-        return []
-    lines = ["### %s: processor time per operation, fairness, waits" % workload, "",
-             "| cell | peer | ns | spread | processor ns | switches | Jain | slowest | p50 us | p99 us | p99.9 us "
-             "| longest ms |",
-             "|---|---|" + "---:|" * 10]
-    for name in names:
-        for peer in PEER_ORDER:
-            entry = cells[name].get(peer)
-            if not entry:
-                continue
-            waits = [number(entry[key] / 1e3) if key in entry else "" for key in WAITS]
-            longest = "%.2f" % (entry["wait_max_ns"] / 1e6) if "wait_max_ns" in entry else ""
-            lines.append("| %s | %s | %s | %.0f %% | %s | %.3f | %.3f | %.2f | %s | %s |" % (
-                name.split("/", 1)[1], peer, number(entry["median"]), 100 * entry["spread"],
-                number(entry.get("processor_ns")), entry.get("switches", 0), entry.get("jain", 0),
-                entry.get("slowest_share", 0), " | ".join(waits), longest))
-    return lines + [""]
-
-
-def bar(lines, text, value, limit):
-    if value is None:
-        verdict = "not measured"
-    else:
-        # Two decimals are what the figures are good for.
-        verdict = ("met" if round(value, 2) <= limit else "MISSED") + " (%.2f)" % value
-    lines.append("- %s <= %g: %s" % (text, limit, verdict))
-
-
-def bars(cells):
-    """The bars of the project, each with its verdict."""
-    lines = ["## Bars", ""]
-    single = cells.get("uncontended/lock_unlock", {})
-    bar(lines, "uncontended lock+unlock, to glibc", ratio(single, "libplc", "glibc"), 0.9)
-    bar(lines, "uncontended lock+unlock, to parking_lot", ratio(single, "libplc", "parking_lot"), 1.1)
-    contended = {name: peers for name, peers in cells.items() if workload_of(name) == "contended"}
-    worst = max(((ratio(peers, "libplc", "glibc") or 0, name) for name, peers in contended.items()), default=(None, ""))
-    bar(lines, "contended, worst cell to glibc" + (" (%s)" % worst[1] if worst[0] else ""), worst[0] or None, 1.0)
-    bar(lines, "contended, geometric mean to parking_lot",
-        geometric_mean([ratio(peers, "libplc", "parking_lot") for peers in contended.values()]), 1.1)
-    for name, peers in cells.items():
-        if "ping_pong/processors:2" in name and not name.startswith("preloaded"):
-            bar(lines, name + ", to glibc", ratio(peers, "libplc", "glibc"), 0.1)
-    for prefix, what in (("preloaded", ""), ("preloaded_one_thread", ", one thread in the process")):
-        preloaded = cells.get(prefix + "/uncontended/lock_unlock", {})
-        bar(lines, "preloaded uncontended lock+unlock%s, to glibc" % what, ratio(preloaded, "libplc_pthread", "glibc"),
-            1.0)
-    slower = sorted(((ratio(peers, "libplc", "glibc") or 0, name) for name, peers in contended.items()), reverse=True)
-    slower = [(value, name) for value, name in slower if round(value, 2) > 1.0]
-    if slower:
-        lines += ["", "Contended cells slower than glibc: " + ", ".join("%s (%.2f)" % (n, v) for v, n in slower)]
-    lines += control(contended)
-    return lines + [""]
+def bars_table(cells):
+    lines = ["## Bars", "", "Ratios are to the fastest peer of the cell whose Jain's index is at least 0.9.", "",
+             "| bar | limit | measured | | where |", "|---|---:|---:|---|---|"]
+    for bar in all_bars(cells):
+        measured = "" if bar.value is None else ("%.2f" if bar.value < 100 else "%.0f") % bar.value
+        if bar.value is not None and bar.limit < 0.1:
+            measured = "%.3g" % bar.value
+        lines.append(row([bar.text, (">= " if bar.at_least else "<= ") + "%g" % bar.limit, measured, bar.verdict,
+                          bar.note]))
+    return lines + control(of_workload(cells, "contended")) + [""]
 
 
 def control(contended):
@@ -168,26 +46,90 @@ def control(contended):
     ratios = sorted(value for value in (ratio(peers, "std", "glibc") for peers in contended.values()) if value)
     if not ratios:
         return []
-    return ["", "Control: std::mutex, which is glibc's, to glibc: %.2f to %.2f over the contended cells, geometric mean "
-            "%.2f. A ratio within that range may be chance." % (ratios[0], ratios[-1], geometric_mean(ratios))]
+    return ["", "Control: std::mutex, which is glibc's, to glibc: %.2f to %.2f over the contended cells, geometric "
+            "mean %.2f. A ratio within that range may be chance." % (ratios[0], ratios[-1], geometric_mean(ratios))]
 
 
-def markdown(results):
+def losses(cells):
+    """Where libplc is slower than the best peer by more than a tenth."""
+    found = []
+    for name, peers in cells.items():
+        ours, best = our_name(peers), best_peer(peers)
+        value = ratio(peers, ours, best) if ours and best else None
+        if value is not None and value > 1.1:
+            found.append((value, name, best))
+    if not found:
+        return []
+    lines = ["## Where libplc loses", "", "Cells in which it takes more than 1.1 times as long as the best peer:", "",
+             "| cell | ratio | best peer |", "|---|---:|---|"]
+    return lines + [row([name, two(value), best]) for value, name, best in sorted(found, reverse=True)] + [""]
+
+
+def table(cells, workload):
+    part = of_workload(cells, workload)
+    peers = [peer for peer in PEER_ORDER if any(peer in entries for entries in part.values())]
+    compared = [peer for peer in ("glibc", "parking_lot") if peer in peers]
+    lines = ["## " + workload, "",
+             row(["cell"] + peers + ["ratio to " + peer for peer in compared] + ["ratio to the best", "best"]),
+             "|---|" + "---:|" * (len(peers) + len(compared) + 1) + "---|"]
+    ratios = {peer: [] for peer in compared + ["best"]}
+    for name, entries in part.items():
+        ours, best = our_name(entries), best_peer(entries)
+        fields = [name.split("/", 1)[1]] + [number(entries.get(peer, {}).get("median")) for peer in peers]
+        for peer in compared:
+            ratios[peer].append(ratio(entries, ours, peer))
+        ratios["best"].append(ratio(entries, ours, best))
+        lines.append(row(fields + [two(ratios[peer][-1]) for peer in ratios] + [best or ""]))
+    means = [two(geometric_mean(ratios[peer])) for peer in ratios]
+    lines.append(row(["geometric mean"] + [""] * len(peers) + means + [""]))
+    return lines + [""]
+
+
+def formatted(entry, key, divisor, how):
+    if key not in entry:
+        return ""
+    value = entry[key] / divisor
+    return number(value) if how == "number" else how % value
+
+
+def detail_table(cells, workload):
+    """What stands beside throughput: processor time, fairness, waits."""
+    part = of_workload(cells, workload)
+    entries = [entry for peers in part.values() for entry in peers.values()]
+    if not any("processor_ns" in entry for entry in entries):
+        return []
+    columns = [column for column in DETAILS if any(column[1] in entry for entry in entries)]
+    lines = ["### %s: processor time per operation, fairness, waits" % workload, "",
+             row(["cell", "peer"] + [column[0] for column in columns]), "|---|---|" + "---:|" * len(columns)]
+    for name, peers in part.items():
+        for peer in PEER_ORDER:
+            if peer in peers:
+                lines.append(row([name.split("/", 1)[1], peer] +
+                                 [formatted(peers[peer], *column[1:]) for column in columns]))
+    return lines + [""]
+
+
+def header(results):
     cells, context = results["cells"], results["context"]
-    rounds = max(len(entry["rounds"]) for peers in cells.values() for entry in peers.values())
-    disturbed = sum(entry["disturbed"] for peers in cells.values() for entry in peers.values())
-    total = sum(len(entry["rounds"]) for peers in cells.values() for entry in peers.values())
+    entries = [entry for peers in cells.values() for entry in peers.values()]
     lines = ["# libplc beside its peers", "",
-             "%s processors, %s; %d shuffled rounds of %s ms runs, seed %s. Medians in nanoseconds per operation; ratios "
-             "are medians of libplc's time divided by the peer's in the same round; below 1 libplc is faster." % (
-                 context.get("num_cpus", "?"), context.get("date", "?"), rounds, context.get("duration_ms", "?"),
-                 context.get("seed", "?"))]
+             "%s, %s processors, %s; up to %d shuffled rounds of %s ms runs, seed %s. Medians in nanoseconds per "
+             "operation; ratios are medians of libplc's time divided by the peer's in the same round; below 1 libplc is "
+             "faster." % (context.get("machine", "?"), context.get("num_cpus", "?"), context.get("date", "?"),
+                          max(len(entry["rounds"]) for entry in entries), context.get("duration_ms", "?"),
+                          context.get("seed", "?"))]
+    disturbed, total = sum(entry["disturbed"] for entry in entries), sum(len(entry["rounds"]) for entry in entries)
     if disturbed:
         lines.append("**%d of %d runs were disturbed by other work on the machine.**" % (disturbed, total))
-    lines += [""] + bars(cells)
+    return lines + [""]
+
+
+def markdown(results, details=True):
+    cells = results["cells"]
     workloads = list(dict.fromkeys(workload_of(cell) for cell in cells))
+    lines = header(results) + bars_table(cells) + losses(cells)
     for workload in workloads:
         lines += table(cells, workload)
-    for workload in workloads:
+    for workload in workloads if details else []:
         lines += detail_table(cells, workload)
     return "\n".join(lines).rstrip()
