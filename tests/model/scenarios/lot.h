@@ -25,6 +25,17 @@ static inline void lot_must_be_empty(void) {
     }
 }
 
+/* The first key from `from` on that lies in this bucket (or the last one, if there are fewer). Where the linker puts two
+   variables decides nothing then. Room for 64 keys is enough for two buckets. */
+static inline const char *lot_key_in_bucket(const char *from, size_t bucket) {
+    const struct plc_bucket_table *table = plc_current_table();
+    size_t last = plc_bucket_table_size() - 1;
+    const struct plc_bucket *wanted = &table->buckets[bucket < last ? bucket : last];
+    while (plc_bucket_of(table, from) != wanted)
+        from++;
+    return from;
+}
+
 static inline plc_deadline_t soon(void) {
     return plc_deadline_after_ns(10);
 }

@@ -2,23 +2,16 @@
 /* The table grows while somebody is parked, whom others unpark or move, or whose time is up. */
 #include "lot.h"
 
-/* In the last bucket: growth locks the first one first, and unlocks it first. */
+/* In two buckets, if there are two: growth locks the first one first, and unlocks it first. */
 static char keys[128];
 static const char *key, *other_key;
 static uint32_t parked;
 static int woken, timed_out;
 
-static const char *key_in_last_bucket(const char *from) {
-    const struct plc_bucket_table *table = plc_current_table();
-    while (plc_bucket_of(table, from) != &table->buckets[plc_bucket_table_size() - 1])
-        from++;
-    return from;
-}
-
 static void setup(void) {
     lot_setup();
-    key = key_in_last_bucket(keys);
-    other_key = key_in_last_bucket(key + 1);
+    key = lot_key_in_bucket(keys, 1);
+    other_key = lot_key_in_bucket(key + 1, 0);
 }
 
 static bool count_in(void *context) {
