@@ -28,8 +28,8 @@
  *  Clang's thread-safety analysis takes the upgradable mode for a shared one, and cannot follow try_upgrade and
  *  upgrade_until, whose result decides which mode is held.
  *
- *  Algorithm: Rust's parking_lot::RawRwLock, which is Boost's upgrade_mutex with two queues. docs/design/rwlock.md has
- *  the bits and the proofs. */
+ *  Algorithm: the word and the two queues are those of Rust's parking_lot::RawRwLock, which is Boost's upgrade_mutex;
+ *  waiting and handing over are those of plc_mutex_t. docs/design/rwlock.md has the bits and the proofs. */
 #ifndef PLC_RWLOCK_H
 #define PLC_RWLOCK_H
 
@@ -282,7 +282,7 @@ PLC_INLINE void plc_rwlock_read_bump(plc_rwlock_t *lock) PLC_REQUIRES_SHARED(*lo
 /** Lets the threads that wait first have @p lock, if there are any, and write-locks it again. */
 PLC_INLINE void plc_rwlock_write_bump(plc_rwlock_t *lock) PLC_REQUIRES(*lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     /* relaxed: only a hint; a waiter that is missed here is seen by the next bump or unlock */
-    if (PLC_UNLIKELY(plc_load_relaxed(&lock->state) & PLC_RWLOCK_PARKED_)) {
+    if (PLC_UNLIKELY(plc_load_relaxed(&lock->state) & PLC_RWLOCK_QUEUE_BITS_)) {
         plc_rwlock_write_unlock_fair(lock);
         plc_rwlock_write_lock(lock);
     }
@@ -292,7 +292,7 @@ PLC_INLINE void plc_rwlock_write_bump(plc_rwlock_t *lock) PLC_REQUIRES(*lock) PL
 PLC_INLINE void plc_rwlock_upgradable_bump(plc_rwlock_t *lock)
     PLC_REQUIRES_SHARED(*lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     /* relaxed: only a hint; a waiter that is missed here is seen by the next bump or unlock */
-    if (PLC_UNLIKELY(plc_load_relaxed(&lock->state) & PLC_RWLOCK_PARKED_)) {
+    if (PLC_UNLIKELY(plc_load_relaxed(&lock->state) & PLC_RWLOCK_QUEUE_BITS_)) {
         plc_rwlock_upgradable_unlock_fair(lock);
         plc_rwlock_upgradable_lock(lock);
     }

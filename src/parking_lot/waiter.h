@@ -16,15 +16,16 @@ enum plc_waiter_state {
 /* Plain memory. While it is queued, all but the parker is guarded by its bucket's lock; from then on it belongs to the
    thread that took it out, until wake lets the owner go. */
 struct plc_waiter {
-    struct plc_waiter *next; /* towards the tail of the bucket; then the waker's list */
-    const void *address;     /* the key; a requeue changes it (relaxed: the owner looks at it without the lock) */
+    struct plc_waiter *next;         /* towards the tail of the bucket; then the waker's list */
+    struct plc_waiter *next_to_wake; /* one that was summoned stays in its queue: a link of its own for its waker */
+    const void *address; /* the key; a requeue changes it (relaxed: the owner looks at it without the lock) */
     enum plc_waiter_kind kind;
     uint8_t state; /* enum plc_waiter_state */
     uint8_t phase; /* the primitive's own notes on this waiter; 0 when it joins the queue */
     uintptr_t park_token;
     uintptr_t unpark_token;
     int64_t waiting_since;             /* monotonic nanoseconds */
-    int64_t summoned_at;               /* likewise */
+    int64_t summoned_at;               /* likewise, if it was ever summoned */
     void (*wake)(struct plc_waiter *); /* lets the owner go: the last access to this node */
     struct plc_thread_parker parker;
 };

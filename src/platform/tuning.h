@@ -68,4 +68,16 @@
 #define PLC_MUTEX_HEIR_PAUSES 40
 #endif
 
+/* The reader-writer lock: the same three. Whoever was summoned is overtaken for at most a slice from then on, awake or
+   not; then the lock is handed over. */
+#ifndef PLC_RWLOCK_SLICE_NS
+#define PLC_RWLOCK_SLICE_NS 500000
+#endif
+#ifndef PLC_RWLOCK_NAP_NS
+#define PLC_RWLOCK_NAP_NS 50000
+#endif
+#ifndef PLC_RWLOCK_HEIR_PAUSES
+#define PLC_RWLOCK_HEIR_PAUSES 40
+#endif
+
 #endif

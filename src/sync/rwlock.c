@@ -2,160 +2,68 @@
 /* Getting a reader-writer lock when the inline attempt has failed: spinning, queueing, draining the readers. */
 #include "sync/rwlock.h"
 
-#include "parking_lot/queue.h"
+#include "parking_lot/thread.h"
 #include "platform/platform.h"
 #include "platform/spin.h"
 
-/* The word, its legal values and the invariants I1 to I7 are in docs/design/rwlock.md:
- *   [F readers | H | W | U | D | Q]    F full   H an heir is on its way   W writer   U upgradable
- *                                      D the draining writer is queued   Q who gives up W or U must look into the queue
+/* The word, its legal values, the waiters and the invariants I1 to I9 are in docs/design/rwlock.md:
+ *   [F readers | H | W | U | D | Q]    F full   H the first in the queue naps   W writer   U upgradable
+ *                                      D the draining writer sleeps   Q who gives up W or U must look into the queue
  *
- * Memory order (with rwlock_release.c and the inlines). Every change of the word is a read-modify-write, so a release
- * stays visible through all later changes, and one acquire sees them all.
+ * Memory order (with rwlock_queue.c, rwlock_release.c and the inlines)
+ *   Every change of the word is a read-modify-write, so a release stays visible through all later changes, and one
+ *   acquire sees them all.
  *   [R1] giving up W or U, release -> gaining any mode, acquire: the sections of writers and upgradable holders.
  *   [R2] read unlock, release -> the writer's acquire that finds no readers: what they read, before it is overwritten.
- *   A hand-over needs no edge of its own: the parker's [P1] orders it, and a writer passes through drain() anyway.
+ *   A hand-over needs no edge of its own: the parker's [P1] orders it, or the bucket lock's [W1] where the waiter
+ *   finds it by itself, and a writer passes through drain() anyway.
  *   Q, D and H carry no data: they are relaxed, and what is decided by them is decided under a bucket lock. */
 
-struct waiter {
-    plc_rwlock_t *lock;
-    enum plc_rwlock_mode_ mode;
-    bool is_heir;  /* it was woken to write or upgradably, and H stands for it (I2) */
-    int64_t since; /* when it was first woken; never before that */
-};
-
-/* Does the word keep this mode out? */
-static bool is_kept_out(uintptr_t state, enum plc_rwlock_mode_ mode) {
-    switch (mode) {
-    case PLC_RWLOCK_READ_:
-        return (state & WRITER) != 0;
-    case PLC_RWLOCK_RECURSIVE_READ_:
-        return (state & (WRITER | READERS)) == WRITER;
-    case PLC_RWLOCK_UPGRADABLE_MODE_:
-    case PLC_RWLOCK_WRITE_:
-        break;
-    }
-    return (state & (WRITER | UPGRADABLE)) != 0;
-}
-
-/* What a holder in this mode adds to the word; this is also its park token. */
-static uintptr_t share_of(enum plc_rwlock_mode_ mode) {
-    switch (mode) {
-    case PLC_RWLOCK_READ_:
-    case PLC_RWLOCK_RECURSIVE_READ_:
-        return READER;
-    case PLC_RWLOCK_UPGRADABLE_MODE_:
-        return UPGRADABLE_READER;
-    case PLC_RWLOCK_WRITE_:
-        break;
-    }
-    return WRITER;
-}
-
-enum outcome { TAKEN, KEPT_OUT, TOO_MANY_READERS };
-
-/* The heir's bit becomes Q: whoever has W or U then looks into the queue when it gives up (I2). */
-static uintptr_t without_heir(const struct waiter *waiter, uintptr_t state) {
-    return waiter->is_heir ? (state & ~(uintptr_t)HEIR) | PARKED : state;
-}
-
-/* Takes the mode's share of the word if nothing keeps it out. Upgradable holders are let in even if there is no room
-   for readers: there is only one of them, and a woken one must not be refused (I3). */
-static enum outcome try_take(const struct waiter *waiter) {
-    uintptr_t share = share_of(waiter->mode);
-    uintptr_t state = plc_load_relaxed(&waiter->lock->state); /* relaxed: the exchange checks it */
-    while (!is_kept_out(state, waiter->mode)) {
-        if (PLC_UNLIKELY(share == READER && (state & FULL)))
+/* Adds the mode's share to the word unless that keeps it out, whoever is queued: Q and H stay as they are. */
+static enum plc_rwlock_outcome barge(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
+    uintptr_t share = plc_rwlock_share_of(mode);
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
+    while (!plc_rwlock_keeps_out(state, mode)) {
+        if (PLC_UNLIKELY(plc_rwlock_is_full_for(state, share)))
             return TOO_MANY_READERS;
-        /* acquire [R1] */
-        if (plc_cas_acquire_weak(&waiter->lock->state, &state, without_heir(waiter, state) + share))
+        if (plc_cas_acquire_weak(&lock->state, &state, state + share)) /* acquire [R1] */
             return TAKEN;
     }
     return KEPT_OUT;
 }
 
-/* ---- The queue of those who are kept out */
-
-/* Is anybody queued? The bucket is locked. */
-static bool somebody_is_queued(const plc_rwlock_t *lock) {
-    struct plc_waiter *previous = NULL;
-    return plc_queue_find(plc_bucket_locked(lock)->head, plc_rwlock_key(lock), &previous) != NULL;
-}
-
-/* The word that has the queue looked after once this waiter is in it. An heir that is on its way will see to that; but
-   H is believed only if there is a queue, for an heir does not outlive a fork (I2). */
-static uintptr_t with_queue(const struct waiter *waiter, uintptr_t state) {
-    state = without_heir(waiter, state);
-    return (state & HEIR) && somebody_is_queued(waiter->lock) ? state : state | PARKED;
-}
-
-/* Has the queue looked after, unless the lock lets this mode in by now. Runs under the bucket lock (I1). */
-static bool validate(void *context) {
-    struct waiter *waiter = context;
-    uintptr_t state = plc_load_relaxed(&waiter->lock->state); /* relaxed: the exchange checks it, or see I2 */
-    while (is_kept_out(state, waiter->mode)) {
-        uintptr_t queued = with_queue(waiter, state);
-        /* relaxed: Q and H carry no data */
-        if (queued == state || plc_cas_relaxed_weak(&waiter->lock->state, &state, queued)) {
-            waiter->is_heir = false;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The deadline has passed; runs under the bucket lock. */
-static void timed_out(void *context, const void *key, bool was_last) {
-    const struct waiter *waiter = context;
-    (void)key;
-    if (was_last)
-        plc_fetch_and_relaxed(&waiter->lock->state, ~(uintptr_t)PARKED); /* relaxed: Q carries no data (I1) */
-}
-
-/* The waiter was woken, but not handed the lock: if it is beaten to it, it queues in front, and is overtaken for half a
-   millisecond at most from now on. */
-static void was_woken(struct waiter *waiter, struct plc_park_ops *ops, uintptr_t token) {
-    waiter->is_heir = token == PLC_RWLOCK_TOKEN_HEIR && share_of(waiter->mode) != READER;
-    if (!ops->flags) {
-        ops->flags = PLC_PARK_AT_FRONT;
-        waiter->since = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    }
+static enum plc_rwlock_outcome spin_and_barge(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
+    enum plc_rwlock_outcome outcome = KEPT_OUT;
+    struct plc_spin spin;
+    plc_spin_init(&spin);
+    while (outcome == KEPT_OUT && plc_spin_once(&spin))
+        outcome = barge(lock, mode);
+    return outcome;
 }
 
 /* Takes the mode's share of the word, by force of waiting. TAKEN, KEPT_OUT when the deadline passed, or
    TOO_MANY_READERS. */
-static enum outcome take(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, plc_deadline_t deadline) {
-    struct waiter waiter = {lock, mode, false, INT64_MAX};
-    struct plc_park_ops ops = {.validate = validate, .timed_out = timed_out};
-    struct plc_spin spin;
-    plc_spin_init(&spin);
-    for (;;) {
-        enum outcome outcome = try_take(&waiter);
-        if (outcome != KEPT_OUT)
-            return outcome;
-        if (plc_spin_once(&spin))
-            continue;
-        struct plc_park_result result =
-            plc_lot_park(plc_rwlock_key(lock), &ops, &waiter, share_of(mode), deadline, &waiter.since);
-        if (result.status == PLC_PARK_TIMED_OUT)
-            return KEPT_OUT;
-        if (result.status == PLC_PARK_UNPARKED) {
-            if (result.token == PLC_RWLOCK_TOKEN_HANDOFF)
-                return TAKEN;
-            was_woken(&waiter, &ops, result.token);
-        }
-        plc_spin_init(&spin);
-    }
+static enum plc_rwlock_outcome take(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, plc_deadline_t deadline) {
+    struct plc_thread *self = plc_thread_self();
+    enum plc_rwlock_outcome outcome = barge(lock, mode);
+    /* A thread that has just handed the lock over lets others have it: it would only steal it back. */
+    if (outcome == KEPT_OUT && self->handed_over != lock)
+        outcome = spin_and_barge(lock, mode);
+    if (outcome != KEPT_OUT)
+        return outcome;
+    if (self->handed_over == lock)
+        self->handed_over = NULL;
+    return plc_rwlock_queue_up(lock, mode, deadline);
 }
 
 /* ---- The queue of the writer that drains */
 
-/* Sets D, unless the readers have left by now. Runs under the bucket lock (I4). */
+/* Sets D, unless the readers have left by now. Runs under the bucket lock (I5). */
 static bool validate_drain(void *context) {
     plc_rwlock_t *lock = context;
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it; drain() acquires */
     while (state & READERS) {
-        /* relaxed: D carries no data, and is cleared only under this bucket lock (I4) */
+        /* relaxed: D carries no data, and is cleared only under this bucket lock (I5) */
         if ((state & WRITER_PARKED) || plc_cas_relaxed_weak(&lock->state, &state, state | WRITER_PARKED))
             return true;
     }
@@ -166,11 +74,11 @@ static bool validate_drain(void *context) {
 static void drain_timed_out(void *context, const void *key, bool was_last) {
     plc_rwlock_t *lock = context;
     (void)key;
-    (void)was_last;                                                 /* nobody else queues here (I4, I7) */
-    plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I4) */
+    (void)was_last;                                                 /* nobody else queues here (I5, I8) */
+    plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I5) */
 }
 
-/* Have the readers left? Then they do not come back (I5). */
+/* Have the readers left? Then they do not come back (I6). */
 static bool is_drained(const plc_rwlock_t *lock) {
     return !(plc_load_acquire(&lock->state) & READERS); /* acquire [R1] [R2] */
 }
@@ -209,8 +117,7 @@ bool plc_rwlock_lock_until_slow_(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode,
 }
 
 bool plc_rwlock_try_recursive_read_lock_slow_(plc_rwlock_t *lock) {
-    struct waiter waiter = {lock, PLC_RWLOCK_RECURSIVE_READ_, false, 0};
-    return try_take(&waiter) == TAKEN;
+    return barge(lock, PLC_RWLOCK_RECURSIVE_READ_) == TAKEN;
 }
 
 bool plc_rwlock_upgrade_slow_(plc_rwlock_t *lock, plc_deadline_t deadline) {

@@ -1,63 +1,134 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Giving up a reader-writer lock when others may wait for it: whom to wake, and whether to hand over. */
+/* Giving up a reader-writer lock when others may wait for it: whose turn it is, whom to wake, when to hand over. */
+#include "parking_lot/thread.h"
+#include "parking_lot/waiting.h"
 #include "platform/platform.h"
+#include "platform/tuning.h"
 #include "sync/rwlock.h"
 
-/* Invariants I1 to I7: docs/design/rwlock.md. Memory order: sync/rwlock.c. */
+/* Invariants I1 to I9: docs/design/rwlock.md. Memory order: sync/rwlock.c. */
 
-struct release {
-    plc_rwlock_t *lock;
-    uintptr_t drop;    /* what the caller gives up */
-    uintptr_t keep;    /* what it has from now on */
-    uintptr_t granted; /* what those that are woken would add to the word, together */
-    bool fair;         /* hand over, however short they have waited */
-};
+/* ---- Waking. The bucket is locked, but for plc_rwlock_wake. */
 
-/* Chooses whom to wake: all readers up to the first writer that is woken, and one writer or upgradable (I2). Runs under
-   the bucket lock, oldest waiter first; `wanted` is its share of the word. */
-static enum plc_filter_op choose(void *context, uintptr_t wanted) {
-    struct release *release = context;
-    uintptr_t taken = release->keep | release->granted;
+static void promise_wake(struct plc_rwlock_wakes *wakes, struct plc_waiter *waiter, enum plc_rwlock_token token) {
+    waiter->unpark_token = token;
+    waiter->next_to_wake = NULL;
+    plc_thread_parker_unpark_lock(&waiter->parker);
+    if (wakes->last)
+        wakes->last->next_to_wake = waiter;
+    else
+        wakes->first = waiter;
+    wakes->last = waiter;
+}
+
+/* No bucket is locked. A waiter may be gone once it was woken: its link is read before. */
+void plc_rwlock_wake(struct plc_rwlock_wakes *wakes) {
+    struct plc_waiter *next;
+    for (struct plc_waiter *waiter = wakes->first; waiter; waiter = next) {
+        next = waiter->next_to_wake;
+        waiter->wake(waiter);
+    }
+}
+
+/* The first waiter from `from` on whose turn it is beside those that have taken the lock: all readers up to the first
+   writer or upgradable, and that one. Behind a writer it is nobody's turn; beside an upgradable holder the readers
+   pass the others by. */
+static struct plc_waiter *next_in_turn(const plc_rwlock_t *lock, struct plc_waiter *from, uintptr_t taken) {
+    struct plc_waiter *previous = NULL;
+    struct plc_waiter *waiter = from;
     if (taken & WRITER)
-        return PLC_FILTER_STOP;
-    if ((taken & UPGRADABLE) && (wanted & (WRITER | UPGRADABLE)))
-        return PLC_FILTER_SKIP;
-    release->granted += wanted;
-    return PLC_FILTER_UNPARK;
+        return NULL;
+    while ((waiter = plc_queue_find(waiter, plc_rwlock_key(lock), &previous)) != NULL) {
+        if (!(taken & UPGRADABLE) || waiter->park_token == READER)
+            break;
+        waiter = waiter->next;
+    }
+    return waiter;
 }
 
-/* What those that are woken are told. */
-static enum plc_rwlock_token token_for(const struct release *release, struct plc_unpark_result result) {
-    if (result.unparked && (release->fair || result.be_fair))
-        return PLC_RWLOCK_TOKEN_HANDOFF;
-    if (result.have_more && (release->granted & (WRITER | UPGRADABLE)))
-        return PLC_RWLOCK_TOKEN_HEIR;
-    return PLC_RWLOCK_TOKEN_NORMAL;
+void plc_rwlock_summon(const plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t taken,
+                       struct plc_rwlock_wakes *wakes) {
+    int64_t now = 0;
+    struct plc_waiter *waiter = bucket->head;
+    while ((waiter = next_in_turn(lock, waiter, taken)) != NULL) {
+        if (waiter->state == PLC_WAITER_QUEUED) {
+            now = now ? now : plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+            waiter->state = PLC_WAITER_SUMMONED;
+            if (!waiter->summoned_at)
+                waiter->summoned_at = now;
+            promise_wake(wakes, waiter, PLC_RWLOCK_TOKEN_SUMMONED);
+        }
+        taken |= waiter->park_token & (WRITER | UPGRADABLE);
+        waiter = waiter->next;
+    }
 }
 
-/* Changes the word when it is known who is woken; runs under the bucket lock. */
-static uintptr_t give_up(void *context, struct plc_unpark_result result) {
-    const struct release *release = context;
-    enum plc_rwlock_token token = token_for(release, result);
-    uintptr_t more = token == PLC_RWLOCK_TOKEN_HEIR ? HEIR : PARKED; /* who looks after those that are left (I1, I2) */
-    uintptr_t added = release->keep + (token == PLC_RWLOCK_TOKEN_HANDOFF ? release->granted : 0);
-    uintptr_t state = plc_load_relaxed(&release->lock->state); /* relaxed: the exchange checks it */
+/* ---- Handing over. The bucket is locked. */
+
+/* Has the first whose turn it is been overtaken for long enough? It does not matter what it is doing: it may be stuck
+   on its way, sleep because it was beaten, or be about to come. */
+static bool is_due(const struct plc_waiter *waiter) {
+    return waiter->summoned_at && plc_os_now_ns(PLC_CLOCK_MONOTONIC) - waiter->summoned_at > PLC_RWLOCK_SLICE_NS;
+}
+
+/* Takes all whose turn it is out of the queue; returns what they add to the word. One that was summoned and has not
+   been here yet comes anyway, and finds out. */
+static uintptr_t hand_over(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t keep,
+                           struct plc_rwlock_wakes *wakes) {
+    uintptr_t granted = 0;
+    struct plc_waiter *waiter = bucket->head;
+    while ((waiter = next_in_turn(lock, waiter, keep + granted)) != NULL) {
+        struct plc_waiter *next = waiter->next;
+        bool comes_anyway = waiter->state == PLC_WAITER_SUMMONED && waiter->phase == PLC_RWLOCK_NEW;
+        plc_waiter_take_out(bucket, waiter);
+        waiter->state = PLC_WAITER_DEQUEUED;
+        if (!comes_anyway)
+            promise_wake(wakes, waiter, PLC_RWLOCK_TOKEN_HANDOFF);
+        granted += waiter->park_token;
+        waiter = next;
+    }
+    if (granted)
+        plc_thread_self()->handed_over = lock;
+    return granted;
+}
+
+/* ---- Giving up */
+
+/* Changes the word while the bucket is locked. */
+static void leave_word(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t drop, uintptr_t added) {
+    uintptr_t marks = plc_rwlock_marks_for(plc_rwlock_first_waiter(bucket, lock));
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
     uintptr_t next;
     do {
-        next = ((state - release->drop) & ~(uintptr_t)PARKED) + added;
-        next |= result.have_more ? more : 0;
-    } while (!plc_cas_release_weak(&release->lock->state, &state, next)); /* release [R1]; the last access (I6) */
-    return token;
+        next = (((state - drop) & ~(uintptr_t)QUEUE_BITS) + added) | marks;
+    } while (!plc_cas_release_weak(&lock->state, &state, next)); /* release [R1]; the last access (I7) */
+}
+
+/* Gives up under the bucket lock: hands the lock over to the first whose turn it is, or summons them, or leaves it to
+   those that are on their way. */
+static void release_to_queue(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair) {
+    struct plc_rwlock_wakes wakes = {NULL, NULL};
+    uintptr_t granted = 0;
+    struct plc_bucket *bucket = plc_bucket_lock(lock);
+    struct plc_waiter *first = next_in_turn(lock, bucket->head, keep);
+    if (first && (fair || is_due(first)))
+        granted = hand_over(lock, bucket, keep, &wakes);
+    else if (first && first->state == PLC_WAITER_QUEUED)
+        plc_rwlock_summon(lock, bucket, keep, &wakes);
+    leave_word(lock, bucket, drop, keep + granted);
+    plc_bucket_unlock(bucket);
+    plc_rwlock_wake(&wakes);
 }
 
 void plc_rwlock_release(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair) {
-    struct release release = {lock, drop, keep, 0, fair};
+    /* A heir that naps looks after itself, but not after readers behind it that may come in beside `keep` (I3). */
+    uintptr_t looks = fair || keep ? PARKED | HEIR : PARKED;
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
-    while (!(state & PARKED)) {
-        if (plc_cas_release_weak(&lock->state, &state, state - drop + keep)) /* release [R1]; the last access (I6) */
+    while (!(state & looks)) {
+        if (plc_cas_release_weak(&lock->state, &state, state - drop + keep)) /* release [R1]; the last access (I7) */
             return;
     }
-    plc_lot_unpark_filter(plc_rwlock_key(lock), choose, give_up, &release);
+    release_to_queue(lock, drop, keep, fair);
 }
 
 /* ---- Entry points of the inlines */
@@ -71,12 +142,12 @@ void plc_rwlock_give_up_slow_(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep
     plc_rwlock_release(lock, drop, keep, fair);
 }
 
-/* Finds the writer that drains, if it has not left: then it keeps the lock alive until it is woken, after this (I6). */
+/* Finds the writer that drains, if it has not left: then it keeps the lock alive until it is woken, after this (I7). */
 static uintptr_t clear_writer_parked(void *context, struct plc_unpark_result result) {
     plc_rwlock_t *lock = context;
     if (result.unparked)
-        plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I4) */
-    return PLC_RWLOCK_TOKEN_NORMAL;
+        plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I5) */
+    return 0;
 }
 
 void plc_rwlock_last_reader_slow_(plc_rwlock_t *lock, uintptr_t old) {

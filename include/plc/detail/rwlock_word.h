@@ -25,7 +25,7 @@ PLC_STATIC_ASSERT(sizeof(plc_rwlock_t) == sizeof(void *), "a reader-writer lock 
 #define PLC_RWLOCK_WRITER_PARKED_ ((uintptr_t)2) /* the draining writer sleeps */
 #define PLC_RWLOCK_UPGRADABLE_ ((uintptr_t)4)    /* held upgradable, by one of the readers */
 #define PLC_RWLOCK_WRITER_ ((uintptr_t)8)        /* held by a writer, or as soon as the readers have left */
-#define PLC_RWLOCK_HEIR_ ((uintptr_t)16)         /* a thread was woken from the queue and will look after it */
+#define PLC_RWLOCK_HEIR_ ((uintptr_t)16)         /* the first in the queue naps, and will look by itself */
 #define PLC_RWLOCK_READER_ ((uintptr_t)32)       /* one reader; all bits from here on count them */
 #define PLC_RWLOCK_READERS_ (~(uintptr_t)31)     /* the count */
 #define PLC_RWLOCK_FULL_ (~(UINTPTR_MAX >> 1))   /* the count's top bit: no room for more readers */
