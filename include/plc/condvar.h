@@ -8,16 +8,19 @@
  *
  *  Waits end by a notification or by their deadline, never spuriously, and a waiter that reports a time-out has not
  *  used up a notification. They belong in loops all the same, since the predicate may have changed again before the
- *  waiter had its mutex back. Waiters are notified in the order in which they came.
+ *  waiter had its mutex back. Waiters that sleep are notified in the order in which they came; one that has come
+ *  later and is still awake may be notified before them, but the first is passed over for no longer than a
+ *  millisecond.
  *
  *  At any time all waiters use the same plc_mutex_t, or none of them uses one (plc_condvar_wait_any). Mixing aborts.
  *
- *  Notifying is possible with or without the mutex. If the mutex is held, plc_condvar_notify_one does not wake its waiter
- *  to block again at once but moves it to the mutex's queue. A predicate must be changed under the mutex.
+ *  Notifying is possible with or without the mutex. If the mutex is held, plc_condvar_notify_one does not wake a waiter
+ *  that would only take the notifier's processor to block again: it moves it to the mutex's queue. A predicate must be
+ *  changed under the mutex.
  *
  *  Ordering: what the mutex gives. Nothing allocates.
  *
- *  Algorithm: Rust's parking_lot::Condvar. docs/design/condvar.md has the state word, its invariants and edges. */
+ *  After Rust's parking_lot::Condvar. docs/design/condvar.md has the state word, its invariants and edges. */
 #ifndef PLC_CONDVAR_H
 #define PLC_CONDVAR_H
 
@@ -74,7 +77,7 @@ PLC_INLINE void plc_condvar_wait_any(plc_condvar_t *condvar, const struct plc_lo
     (void)plc_condvar_wait_any_until(condvar, ops, lock, PLC_NO_DEADLINE);
 }
 
-/** Notifies the thread that has waited longest, if there is one; returns whether there was. */
+/** Notifies one waiting thread, if there is one; returns whether there was. */
 PLC_INLINE bool plc_condvar_notify_one(plc_condvar_t *condvar) {
     /* No waiter that this is meant for can be missed: [C1]. */
     /* acquire [C2]: for who frees the condvar now that nobody waits */

@@ -33,14 +33,15 @@ static inline struct plc_lot_key plc_lot_key(const void *address, enum plc_waite
 struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
                                     uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since);
 
-/* The same for a waiter that may be requeued to a lock whose unlock summons its waiters: woken with a token that says
+/* As plc_park, for a waiter that may be requeued to a lock whose unlock summons its waiters: woken with a token that says
    so, it is still in that lock's queue. resume then acts as that lock's waiters do, and returns the token that the
-   caller is to see. It is called whenever the thread was unparked, also if the wait is unwound. */
+   caller is to see. It is called whenever the thread was unparked, also if the wait is unwound. Such a waiter has no
+   seniority: it saves reading the clock, and nobody may ask whether it is due. */
 struct plc_waiter;
 typedef uintptr_t (*plc_resume)(void *context, struct plc_waiter *waiter, uintptr_t token);
 struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
                                                plc_resume resume, void *context, uintptr_t park_token,
-                                               plc_deadline_t deadline, int64_t *waiting_since);
+                                               plc_deadline_t deadline);
 
 /* As their namesakes in plc/parking_lot.h. */
 struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_callback callback, void *context);
@@ -52,6 +53,32 @@ struct plc_unpark_result
 plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_requeue_op (*validate)(void *context),
                        uintptr_t (*callback)(void *context, enum plc_requeue_op op, struct plc_unpark_result result),
                        void *context);
+
+/* What a notification learns about the waiter that it is about to take. */
+struct plc_candidate {
+    bool is_awake;  /* to wake it costs no system call; a guess */
+    bool is_nearby; /* it went to wait on the processor on which the caller runs */
+};
+
+enum plc_notify_op {
+    PLC_NOTIFY_NONE, /* leave it where it is */
+    PLC_NOTIFY_WAKE,
+    PLC_NOTIFY_MOVE, /* to the other key */
+};
+
+/* All run with the bucket of `from` locked. */
+struct plc_notify_ops {
+    /* What becomes of the candidate. Before it is moved this is asked again, maybe about another candidate, with the
+       bucket of `to` locked as well: both_locked. */
+    enum plc_notify_op (*choose)(void *context, struct plc_candidate candidate, bool both_locked);
+    /* As the callback of plc_lot_unpark_one; not called after PLC_NOTIFY_NONE. */
+    plc_unpark_callback conclude;
+};
+
+/* Takes one waiter of `from`, if there is one: the first, or one that is awake; but the first is passed over for no longer
+   than PLC_NOTIFY_PASS_NS. */
+struct plc_unpark_result plc_lot_notify_one(struct plc_lot_key from, struct plc_lot_key to,
+                                            const struct plc_notify_ops *ops, void *context);
 
 PLC_END_DECLS
 #endif

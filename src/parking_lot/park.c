@@ -52,6 +52,8 @@ void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, st
     waiter->kind = key.kind;
     waiter->state = PLC_WAITER_QUEUED;
     waiter->phase = 0;
+    waiter->passed_over_since = 0;
+    waiter->processor = plc_os_processor();
     plc_thread_parker_prepare_park(&waiter->parker, !(flags & PLC_PARK_NO_SPIN));
     if (flags & PLC_PARK_AT_FRONT)
         plc_queue_push_front(bucket, waiter);
@@ -152,20 +154,15 @@ static int64_t seniority(int64_t *waiting_since) {
     return now;
 }
 
-struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
-                                    uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since) {
-    return plc_lot_park_and_resume(key, ops, NULL, context, park_token, deadline, waiting_since);
-}
-
-struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
-                                               plc_resume resume, void *context, uintptr_t park_token,
-                                               plc_deadline_t deadline, int64_t *waiting_since) {
+static struct plc_park_result park(struct plc_lot_key key, const struct plc_park_ops *ops, plc_resume resume,
+                                   void *context, uintptr_t park_token, plc_deadline_t deadline,
+                                   int64_t waiting_since) {
     struct plc_park_result result = {PLC_PARK_INVALID, 0};
     struct plc_waiter on_stack;
     plc_bucket_table_prepare();
     struct plc_waiter *waiter = plc_waiter_borrow(&on_stack);
     waiter->park_token = park_token;
-    waiter->waiting_since = seniority(waiting_since);
+    waiter->waiting_since = waiting_since;
     if (enqueue_if_valid(waiter, key, ops, context)) {
         if (ops->before_sleep)
             ops->before_sleep(context);
@@ -179,4 +176,15 @@ struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const str
     }
     plc_waiter_give_back(waiter, &on_stack);
     return result;
+}
+
+struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
+                                    uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since) {
+    return park(key, ops, NULL, context, park_token, deadline, seniority(waiting_since));
+}
+
+struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
+                                               plc_resume resume, void *context, uintptr_t park_token,
+                                               plc_deadline_t deadline) {
+    return park(key, ops, resume, context, park_token, deadline, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The queue of a bucket: a singly linked list through the waiters. The bucket is locked throughout. */
+/* The queue of a bucket: a list through the waiters, linked both ways. The bucket is locked throughout. */
 #ifndef PLC_QUEUE_H
 #define PLC_QUEUE_H
 
@@ -14,6 +14,7 @@ static inline void plc_queue_count(struct plc_bucket *bucket, uint32_t change) {
 
 static inline void plc_queue_push_back(struct plc_bucket *bucket, struct plc_waiter *waiter) {
     waiter->next = NULL;
+    waiter->previous = bucket->tail;
     if (bucket->tail)
         bucket->tail->next = waiter;
     else
@@ -24,21 +25,39 @@ static inline void plc_queue_push_back(struct plc_bucket *bucket, struct plc_wai
 
 static inline void plc_queue_push_front(struct plc_bucket *bucket, struct plc_waiter *waiter) {
     waiter->next = bucket->head;
-    bucket->head = waiter;
-    if (!bucket->tail)
+    if (bucket->head)
+        bucket->head->previous = waiter;
+    else
         bucket->tail = waiter;
+    bucket->head = waiter;
     plc_queue_count(bucket, 1);
 }
 
-/* Takes out the waiter that follows previous, or the head if previous is null. */
+/* The same for one that was taken out of another queue: under the key of this one. */
+static inline void plc_requeue_append(struct plc_bucket *bucket, struct plc_lot_key to, struct plc_waiter *waiter) {
+    plc_store_relaxed(&waiter->address, to.address); /* relaxed: read without the lock only to find the bucket */
+    waiter->kind = to.kind;
+    plc_queue_push_back(bucket, waiter);
+}
+
+/* Takes out the waiter that follows previous, or the head if previous is null. Then the next one is the head, whose link
+   back nobody follows: its line, which its owner may be spinning on, is left alone. */
 static inline void plc_queue_remove(struct plc_bucket *bucket, struct plc_waiter *previous, struct plc_waiter *waiter) {
-    if (previous)
+    if (previous) {
         previous->next = waiter->next;
-    else
+        if (waiter->next)
+            waiter->next->previous = previous;
+    } else {
         bucket->head = waiter->next;
+    }
     if (bucket->tail == waiter)
         bucket->tail = previous;
     plc_queue_count(bucket, UINT32_MAX); /* minus one */
+}
+
+/* The one before a waiter, or null if that is the head. */
+static inline struct plc_waiter *plc_queue_previous(const struct plc_bucket *bucket, const struct plc_waiter *waiter) {
+    return waiter == bucket->head ? NULL : waiter->previous;
 }
 
 /* The first waiter of the key from `waiter` on, and in *previous the one before it. */

@@ -27,17 +27,14 @@ static struct plan plan_for(enum plc_requeue_op op) {
     return (struct plan){0, 0};
 }
 
-/* Puts a list of waiters that were taken out of `from` at the end of `to`, under its key. There they are newcomers:
-   what they waited for before was something else, and gives no seniority. */
 static void append_moved(struct plc_bucket *bucket, struct plc_lot_key to, struct plc_waiter *moved) {
     int64_t now = moved ? plc_os_now_ns(PLC_CLOCK_MONOTONIC) : 0;
     struct plc_waiter *next;
     for (struct plc_waiter *waiter = moved; waiter; waiter = next) {
         next = waiter->next;
-        plc_store_relaxed(&waiter->address, to.address); /* relaxed: read without the lock only to find the bucket */
-        waiter->kind = to.kind;
+        /* Newcomers: what they waited for before was something else, and gives no seniority. */
         waiter->waiting_since = now;
-        plc_queue_push_back(bucket, waiter);
+        plc_requeue_append(bucket, to, waiter);
     }
 }
 

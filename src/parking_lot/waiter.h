@@ -17,6 +17,7 @@ enum plc_waiter_state {
    thread that took it out, until wake lets the owner go. */
 struct plc_waiter {
     struct plc_waiter *next;         /* towards the tail of the bucket; then the waker's list */
+    struct plc_waiter *previous;     /* towards the head; not kept up to date in the head itself */
     struct plc_waiter *next_to_wake; /* one that was summoned stays in its queue: a link of its own for its waker */
     const void *address; /* the key; a requeue changes it (relaxed: the owner looks at it without the lock) */
     enum plc_waiter_kind kind;
@@ -26,6 +27,8 @@ struct plc_waiter {
     uintptr_t unpark_token;
     int64_t waiting_since;             /* monotonic nanoseconds */
     int64_t summoned_at;               /* likewise, if it was ever summoned */
+    int64_t passed_over_since;         /* likewise: as the first, by notifications of others; 0: not yet */
+    uint32_t processor;                /* where its owner ran when it joined the queue */
     void (*wake)(struct plc_waiter *); /* lets the owner go: the last access to this node */
     struct plc_thread_parker parker;
 };

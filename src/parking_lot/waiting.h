@@ -5,6 +5,8 @@
 
 #include "parking_lot/bucket_table.h"
 
+PLC_BEGIN_DECLS
+
 /* The calling thread's node, or on_stack if that is in use already; no bucket is locked. */
 struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack);
 void plc_waiter_give_back(struct plc_waiter *waiter, struct plc_waiter *on_stack);
@@ -21,4 +23,5 @@ bool plc_waiter_wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, 
 /* With the bucket locked: takes the waiter out of the queue, if it is there. */
 bool plc_waiter_take_out(struct plc_bucket *bucket, struct plc_waiter *waiter);
 
+PLC_END_DECLS
 #endif

@@ -34,6 +34,16 @@
 #define PLC_PARKER_MAX_SKIPS 512
 #endif
 
+/* A notification prefers a waiter that is awake to the first one for at most this long. */
+#ifndef PLC_NOTIFY_PASS_NS
+#define PLC_NOTIFY_PASS_NS 1000000
+#endif
+
+/* A notification looks for a waiter that is awake among this many that came last. */
+#ifndef PLC_NOTIFY_LOOKS
+#define PLC_NOTIFY_LOOKS 16
+#endif
+
 /* A lock's own spinning before it queues: rounds of 4, 8, 16 pauses (0.3 to 0.7 us, at 11 to 25 ns a pause), then yields. The
    first look comes after several pauses because each look takes the line away from a holder that is about to write it:
    empty sections took 21 to 34 ns so, and 25 to 44 with 1, 2, 4, 8, 16. Fewer yields made 64 threads slower. */

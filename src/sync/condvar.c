@@ -21,12 +21,14 @@
  *   I5  A notification's last access to the condvar is under the bucket lock, before the waiters that it takes are let
  *       go; a waiter does not touch the condvar once it is out of its queue. So the condvar may be freed right after
  *       notify_all has returned, and by a waiter that was woken.
- *   I6  A notification touches a mutex only under both bucket locks, while the word names it and a waiter is queued,
- *       who will lock it again and so keeps it alive.
+ *   I6  A notification looks at a mutex only under the condvar's bucket lock, and changes it only under both, while the word
+ *       names it and a waiter is queued here, who will lock it again and so keeps it alive.
  *   I7  A waiter that was taken out by a notification reports it as such, whatever its deadline.
  *   I8  A waiter that is unwound (cancelled, or a hook threw) leaves as one whose deadline passed at that moment, and holds
  *       its lock again when the unwinding goes on. If it was notified before, it wakes the next waiter in its stead; it
  *       touches the condvar only under the bucket lock and if somebody is queued, who keeps it alive.
+ *   I9  Of those who sleep, notify_one takes the one that came first. One that is awake may be taken before it, for at most
+ *       PLC_NOTIFY_PASS_NS after this happened to the first one first (parking_lot/notify.c).
  *
  * Memory order
  *   [C1] a waiter's unlock of its lock, after it stored the word -> the notifier's lock of it, before its first look at
@@ -36,7 +38,8 @@
  *        has seen that nobody waits may free the condvar, though no lock orders it after a time-out.
  *   All else is relaxed: the bucket's lock orders it.
  *
- * docs/design/condvar.md explains. The algorithm is that of parking_lot's Condvar. */
+ * docs/design/condvar.md explains. The word, and the move to the mutex's queue, are parking_lot's Condvar's; whom a
+ * notification takes and whether it moves it is our own. */
 
 /* A state that is no mutex's address: nothing is mapped in the first page. */
 #define ANY ((uintptr_t)1)
@@ -196,7 +199,7 @@ bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_req
     for (;;) {
         /* The park token tells whoever looks at a mutex's queue which condvar a waiter came from. */
         result = plc_lot_park_and_resume(key_of(condvar), ops, take_mutex_if_summoned, &waiter, (uintptr_t)condvar,
-                                         request->deadline, NULL);
+                                         request->deadline);
         if (PLC_LIKELY(result.status != PLC_PARK_INVALID))
             break;
         resolve_conflict(&waiter);
@@ -221,17 +224,25 @@ bool plc_condvar_wait_any_until(plc_condvar_t *condvar, const struct plc_lock_op
 
 struct notification {
     plc_condvar_t *condvar;
-    plc_mutex_t *mutex; /* which the word named at first */
-    bool outdated;      /* it says something else by now */
+    plc_mutex_t *mutex; /* which the word named at first, or null if it was ANY */
+    bool outdated;      /* the word says something else by now */
 };
 
-/* Runs under both bucket locks. A waiter whose mutex is held would wake up just to block again: it is moved. */
-static enum plc_requeue_op choose(void *context) {
+/* Runs under the bucket lock, or under both. A waiter that sleeps beside a held mutex would be woken just to block again,
+   and take the processor from the notifier meanwhile: it is moved. One that wakes up on another processor, or has not
+   slept yet, finds the mutex free as often as not. */
+static enum plc_notify_op choose(void *context, struct plc_candidate candidate, bool both_locked) {
     struct notification *notification = context;
+    if (!notification->mutex)
+        return PLC_NOTIFY_WAKE; /* right for everybody, also for one who came since and could be moved */
     notification->outdated = state_of(notification->condvar) != (uintptr_t)notification->mutex;
     if (notification->outdated)
-        return PLC_REQUEUE_ABORT;
-    return plc_mutex_mark_parked_if_locked_(notification->mutex) ? PLC_REQUEUE_ONE : PLC_REQUEUE_WAKE_ONE;
+        return PLC_NOTIFY_NONE;
+    if (candidate.is_awake || !candidate.is_nearby)
+        return PLC_NOTIFY_WAKE;
+    bool held =
+        both_locked ? plc_mutex_mark_parked_if_locked_(notification->mutex) : plc_mutex_is_locked(notification->mutex);
+    return held ? PLC_NOTIFY_MOVE : PLC_NOTIFY_WAKE;
 }
 
 /* Runs under the bucket lock, after the waiters were taken and before any is let go: the last access to the condvar
@@ -242,10 +253,11 @@ static uintptr_t conclude(void *context, struct plc_unpark_result result) {
     return PLC_MUTEX_TOKEN_NORMAL;
 }
 
-static uintptr_t conclude_choice(void *context, enum plc_requeue_op op, struct plc_unpark_result result) {
-    (void)op;
+static uintptr_t conclude_choice(void *context, struct plc_unpark_result result) {
     return conclude(((const struct notification *)context)->condvar, result);
 }
+
+static const struct plc_notify_ops notify_ops = {.choose = choose, .conclude = conclude_choice};
 
 /* The condvar is touched again only if nobody was let go, as the one who was waiting has gone already. */
 bool plc_condvar_notify_one_slow_(plc_condvar_t *condvar) {
@@ -255,12 +267,9 @@ bool plc_condvar_notify_one_slow_(plc_condvar_t *condvar) {
         uintptr_t state = plc_load_acquire(&condvar->state); /* acquire [C2] */
         if (state == 0)
             return false;
-        /* To wake is right for everybody, also for one who came since and could be moved. */
-        if (state == ANY)
-            return plc_lot_unpark_one(key_of(condvar), conclude, condvar).unparked != 0;
-        notification = (struct notification){.condvar = condvar, .mutex = (plc_mutex_t *)state};
-        result = plc_lot_unpark_requeue(key_of(condvar), plc_lot_key(notification.mutex, PLC_WAITER_MUTEX), choose,
-                                        conclude_choice, &notification);
+        notification = (struct notification){.condvar = condvar, .mutex = state == ANY ? NULL : (plc_mutex_t *)state};
+        result = plc_lot_notify_one(key_of(condvar), plc_lot_key(notification.mutex, PLC_WAITER_MUTEX), &notify_ops,
+                                    &notification);
     } while (notification.outdated);
     return result.unparked + result.requeued != 0;
 }

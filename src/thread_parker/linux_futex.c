@@ -134,6 +134,10 @@ bool plc_thread_parker_timed_out(struct plc_thread_parker *parker) {
     return plc_load_relaxed(&parker->word) != SIGNALLED;
 }
 
+bool plc_thread_parker_is_awake(const struct plc_thread_parker *parker) {
+    return plc_load_relaxed(&parker->word) == AWAKE; /* relaxed: a guess; the exchange of unpark finds out */
+}
+
 void plc_thread_parker_unpark_lock(struct plc_thread_parker *parker) {
     (void)parker; /* the owner waits for our exchange, and the wake needs only the address */
 }

@@ -85,6 +85,12 @@ bool plc_thread_parker_timed_out(struct plc_thread_parker *parker) {
     return !signalled;
 }
 
+/* It does not spin: whoever waits sleeps. */
+bool plc_thread_parker_is_awake(const struct plc_thread_parker *parker) {
+    (void)parker;
+    return false;
+}
+
 void plc_thread_parker_unpark_lock(struct plc_thread_parker *parker) {
     (void)parker;
 }

@@ -65,6 +65,10 @@ bool plc_thread_parker_park_until(struct plc_thread_parker *parker, plc_deadline
    Returns true; false would mean that somebody did all the same, which is a bug of the caller. */
 bool plc_thread_parker_timed_out(struct plc_thread_parker *parker);
 
+/* Waker, under the queue lock, of an owner that was promised nothing yet: is it still running, so that unparking it costs
+   no system call? A guess; it may fall asleep at any time. */
+bool plc_thread_parker_is_awake(const struct plc_thread_parker *parker);
+
 /* Waker, under the queue lock, when it promises the wake: takes what makes the later unpark safe. It
    must not let the owner go: its memory is still linked into the waker's list. */
 void plc_thread_parker_unpark_lock(struct plc_thread_parker *parker);

@@ -5,10 +5,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <gtest/gtest.h>
 #include <thread>
 #include <vector>
 
 #include "support/internal.h"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "parking_lot/queue.h"
+#pragma GCC diagnostic pop
 
 namespace plc_test {
 
@@ -59,6 +64,37 @@ inline void wait_until_parked(LotKey key, size_t count) {
 
 inline void wait_until_parked(const void *address, size_t count, plc_waiter_kind kind = PLC_WAITER_USER) {
     wait_until_parked(plc_lot_key(address, kind), count);
+}
+
+/* Does a waiter of this thread parker ever sleep? That of the spin parker is awake as long as it waits. */
+inline bool parker_can_sleep() {
+    struct plc_thread_parker parker;
+    plc_thread_parker_init(&parker);
+    plc_thread_parker_prepare_park(&parker, false);
+    EXPECT_FALSE(plc_thread_parker_park_until(&parker, soon(), nullptr));
+    const bool asleep = !plc_thread_parker_is_awake(&parker);
+    plc_thread_parker_destroy(&parker);
+    return asleep;
+}
+
+/* Returns once exactly @p count threads are parked on @p key, and all of them sleep, if that is possible. */
+inline void wait_until_asleep(LotKey key, size_t count) {
+    const bool can_sleep = parker_can_sleep();
+    for (;;) {
+        size_t found = 0;
+        size_t awake = 0;
+        struct plc_bucket *bucket = plc_bucket_lock(key.address);
+        for (const struct plc_waiter *waiter = bucket->head; waiter; waiter = waiter->next) {
+            if (plc_waiter_matches(waiter, key)) {
+                found++;
+                awake += plc_thread_parker_is_awake(&waiter->parker);
+            }
+        }
+        plc_bucket_unlock(bucket);
+        if (found == count && (awake == 0 || !can_sleep))
+            return;
+        std::this_thread::yield();
+    }
 }
 
 } // namespace plc_test

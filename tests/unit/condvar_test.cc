@@ -13,6 +13,7 @@
 
 #include "support/internal.h"
 #include "support/lot_probe.h"
+#include "support/one_processor.h"
 #include "sync/condvar.h"
 
 namespace {
@@ -72,6 +73,12 @@ class CondvarTest : public testing::Test {
         wait_until_waiting(condvar_, before + 1);
     }
 
+    /* Returns once the thread sleeps: it is no longer one that a notification would prefer. */
+    void add_sleeper(plc_deadline_t deadline = PLC_NO_DEADLINE) {
+        add_waiter(deadline);
+        plc_test::wait_until_asleep(plc_lot_key(&condvar_, PLC_WAITER_CONDVAR), waiting_on(condvar_));
+    }
+
     void join_all() {
         for (std::thread &thread : threads_)
             thread.join();
@@ -84,6 +91,19 @@ class CondvarTest : public testing::Test {
     std::vector<size_t> order_;        /* guarded by mutex_ */
     size_t notified_ = 0;              /* guarded by mutex_ */
     std::atomic<size_t> returned_ = 0; /* how many waits have returned */
+};
+
+/* The same where a notification under the lock moves its waiter: it sleeps, and went to sleep on this processor. */
+class MovingCondvarTest : public CondvarTest {
+  protected:
+    void SetUp() override {
+        if (!processor_.is_pinned())
+            GTEST_SKIP() << "cannot tell on which processor a thread runs";
+        if (!plc_test::parker_can_sleep())
+            GTEST_SKIP() << "whoever never sleeps is never moved";
+    }
+
+    plc_test::OneProcessor processor_;
 };
 
 TEST(CondvarLayout, IsOneZeroedWord) {
@@ -122,8 +142,8 @@ TEST_F(CondvarTest, WaitNamesItsMutexAndReleasesIt) {
     EXPECT_EQ(mutex_.state, 0u);
 }
 
-TEST_F(CondvarTest, NotifyOneMovesTheWaiterIfTheMutexIsHeld) {
-    add_waiter();
+TEST_F(MovingCondvarTest, NotifyOneMovesTheWaiterIfTheMutexIsHeld) {
+    add_sleeper();
     plc_mutex_lock(&mutex_);
     EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
     EXPECT_EQ(condvar_.state, 0u);
@@ -136,10 +156,10 @@ TEST_F(CondvarTest, NotifyOneMovesTheWaiterIfTheMutexIsHeld) {
     EXPECT_EQ(mutex_.state, 0u);
 }
 
-TEST_F(CondvarTest, NotifyOneNotifiesOneAtATimeInOrder) {
+TEST_F(CondvarTest, NotifyOneNotifiesSleepersOneAtATimeInOrder) {
     constexpr size_t waiters = 5;
     for (size_t i = 0; i < waiters; ++i)
-        add_waiter();
+        add_sleeper();
     for (size_t i = 0; i < waiters; ++i) {
         EXPECT_EQ(condvar_.state, address_of(mutex_));
         EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
@@ -179,9 +199,37 @@ TEST_F(CondvarTest, NotifyAllCountsIfTheMutexIsHeld) {
     EXPECT_EQ(mutex_.state, 0u);
 }
 
+/* Asleep on this processor it would be moved; but it sleeps on another one. */
+TEST_F(MovingCondvarTest, NotifyOneWakesTheWaiterOnAnotherProcessor) {
+    if (!processor_.move_to_another())
+        GTEST_SKIP() << "there is only one processor";
+    add_sleeper();
+    ASSERT_TRUE(processor_.move_back());
+    plc_mutex_lock(&mutex_);
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(waiting_on(condvar_), 0u);
+    for (const uintptr_t token : parked_tokens(plc_lot_key(&mutex_, PLC_WAITER_MUTEX)))
+        EXPECT_EQ(token, 0u); /* if it is there by now, then not as one who was moved */
+    EXPECT_EQ(returned_, 0u);
+    plc_mutex_unlock(&mutex_);
+    join_all();
+    EXPECT_EQ(notified_, 1u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
+TEST_F(MovingCondvarTest, NotifyOneWakesTheWaiterIfTheMutexIsFree) {
+    add_sleeper();
+    EXPECT_TRUE(plc_condvar_notify_one(&condvar_));
+    EXPECT_EQ(condvar_.state, 0u);
+    join_all();
+    EXPECT_EQ(notified_, 1u);
+    EXPECT_EQ(mutex_.state, 0u);
+}
+
 /* A waiter that is moved queues behind those who were there before, by its own place and nobody's priority. */
-TEST_F(CondvarTest, MovedWaiterQueuesBehindLockers) {
-    add_waiter();
+TEST_F(MovingCondvarTest, MovedWaiterQueuesBehindLockers) {
+    add_sleeper();
     plc_mutex_lock(&mutex_);
     std::vector<size_t> *order = &order_;
     threads_.emplace_back([this, order] {
@@ -199,9 +247,9 @@ TEST_F(CondvarTest, MovedWaiterQueuesBehindLockers) {
 }
 
 /* Each unlock must go on to the next one that was moved, with ordinary lockers among them and until the last. */
-TEST_F(CondvarTest, MovedWaitersAndLockersAllGetTheMutex) {
+TEST_F(MovingCondvarTest, MovedWaitersAndLockersAllGetTheMutex) {
     for (size_t i = 0; i < 4; ++i)
-        add_waiter();
+        add_sleeper();
     plc_mutex_lock(&mutex_);
     std::atomic<size_t> locked = 0;
     const auto add_locker = [&] {
@@ -276,8 +324,8 @@ TEST_F(CondvarTest, TimeOutOfOneLeavesTheOthers) {
 }
 
 /* The waiter was notified before its deadline: that it gets the mutex only afterwards is no time-out. */
-TEST_F(CondvarTest, DeadlineThatPassesInTheMutexQueueCountsAsNotified) {
-    add_waiter(plc_test::after(PLC_CLOCK_MONOTONIC, 20'000'000));
+TEST_F(MovingCondvarTest, DeadlineThatPassesInTheMutexQueueCountsAsNotified) {
+    add_sleeper(plc_test::after(PLC_CLOCK_MONOTONIC, 20'000'000));
     plc_mutex_lock(&mutex_);
     if (!plc_condvar_notify_one(&condvar_)) {
         plc_mutex_unlock(&mutex_);
@@ -380,7 +428,7 @@ TEST_F(CondvarTest, AnotherMutexMayBeUsedOnceNobodyWaits) {
 
 /* ---- Degradation, for the replacement of pthread */
 
-TEST_F(CondvarTest, DegradesToAnyLockInsteadOfAborting) {
+TEST_F(MovingCondvarTest, DegradesToAnyLockInsteadOfAborting) {
     std::array<plc_mutex_t, 3> mutexes = {};
     std::atomic<size_t> notified = 0;
     const auto add = [&](plc_mutex_t &mutex) {
@@ -395,7 +443,7 @@ TEST_F(CondvarTest, DegradesToAnyLockInsteadOfAborting) {
             EXPECT_TRUE(plc_mutex_is_locked(&mutex));
             plc_mutex_unlock(&mutex);
         });
-        wait_until_waiting(condvar_, before + 1);
+        plc_test::wait_until_asleep(plc_lot_key(&condvar_, PLC_WAITER_CONDVAR), before + 1);
     };
     add(mutexes[0]);
     EXPECT_EQ(condvar_.state, address_of(mutexes[0]));

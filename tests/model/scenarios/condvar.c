@@ -4,11 +4,12 @@
 #include <plc/mutex.h>
 
 #include "lot.h"
+#include "processors.h"
 
 static plc_mutex_t mutex;
 static plc_condvar_t condvar;
 static bool ready;
-static int items, waits_ended, notified, timed_out, found, told;
+static int items, waits_ended, notified, timed_out, found, told, waiting, told_as[2];
 
 static void all_at_rest(void) {
     MC_ASSERT(mutex.state == 0);
@@ -70,6 +71,48 @@ static void one_each(int self) {
     }
 }
 
+static void one_each_under_lock(int self) {
+    if (self < 2) {
+        one_each(self);
+    } else {
+        for (int i = 0; i < 2; i++) {
+            plc_mutex_lock(&mutex);
+            items++;
+            found += plc_condvar_notify_one(&condvar);
+            plc_mutex_unlock(&mutex);
+        }
+    }
+}
+
+/* T0 has come first; the first of two notifications goes to T1 if that is awake and T0 sleeps. */
+static void awake_first(int self) {
+    if (self < 2) {
+        plc_mutex_lock(&mutex);
+        while (waiting < self) {
+            plc_mutex_unlock(&mutex);
+            mc_yield();
+            plc_mutex_lock(&mutex);
+        }
+        waiting++;
+        plc_condvar_wait(&condvar, &mutex);
+        told_as[self] = told;
+        waits_ended++;
+        plc_mutex_unlock(&mutex);
+    } else {
+        for (int i = 0; i < 2; i++) {
+            plc_mutex_lock(&mutex);
+            while (waiting < 2 || waits_ended < i) {
+                plc_mutex_unlock(&mutex);
+                mc_yield();
+                plc_mutex_lock(&mutex);
+            }
+            told = i;
+            plc_mutex_unlock(&mutex);
+            MC_ASSERT(plc_condvar_notify_one(&condvar));
+        }
+    }
+}
+
 static void all_notified(int self) {
     if (self < 2) {
         wait_until_ready();
@@ -100,6 +143,11 @@ static void two_woke(void) {
     MC_ASSERT(waits_ended == 2);
     MC_ASSERT(found <= 2);
     all_at_rest();
+}
+
+static void two_woke_in_either_order(void) {
+    two_woke();
+    MC_OUTCOME(told_as[0], told_as[1]);
 }
 
 /* A wait that ends by time or by notification, and says which; the notifier says whether it found somebody. */
@@ -206,10 +254,29 @@ static void any_lock(int self) {
 #endif
 #define TWO .threads = 2, .setup = lot_setup
 #define THREE .threads = 3, .setup = lot_setup
+#define TWO_ON_ONE .threads = 2, .setup = one_processor_setup
+#define THREE_ON_ONE .threads = 3, .setup = one_processor_setup
 MC_SCENARIOS(
     {.name = "condvar: notify after unlock" ON, TWO, .thread = notify_after_unlock, .finish = one_woke, BOUND(4)},
     {.name = "condvar: notify under the lock" ON, TWO, .thread = notify_under_lock, .finish = one_woke, BOUND(4)},
+    {.name = "condvar: notify under the lock, on one processor" ON,
+     TWO_ON_ONE,
+     .thread = notify_under_lock,
+     .finish = one_woke,
+     BOUND(4)},
     {.name = "condvar: one notification for each of two" ON, THREE, .thread = one_each, .finish = two_woke, BOUND3(3)},
+    {.name = "condvar: one notification under the lock for each of two, on one processor" ON,
+     THREE_ON_ONE,
+     .thread = one_each_under_lock,
+     .finish = two_woke,
+     BOUND3(3)},
+    {.name = "condvar: one that is awake first, but not for long" ON,
+     THREE,
+     .thread = awake_first,
+     .finish = two_woke_in_either_order,
+     .clock_jumps = 1,
+     .outcomes = "01 10",
+     BOUND3(3)},
     {.name = "condvar: notify_all after unlock" ON, THREE, .thread = all_notified, .finish = two_woke, BOUND3(3)},
     {.name = "condvar: notify_all under the lock" ON,
      THREE,
@@ -223,6 +290,11 @@ MC_SCENARIOS(
      BOUND(4)},
     {.name = "condvar: time-out racing notify under the lock" ON,
      TWO,
+     .thread = time_out_vs_notify_under_lock,
+     .finish = told_the_truth,
+     BOUND(4)},
+    {.name = "condvar: time-out racing notify under the lock, on one processor" ON,
+     TWO_ON_ONE,
      .thread = time_out_vs_notify_under_lock,
      .finish = told_the_truth,
      BOUND(4)},

@@ -4,6 +4,7 @@
 #include <plc/mutex.h>
 
 #include "lot.h"
+#include "processors.h"
 #include "sync/condvar.h"
 
 static plc_mutex_t mutex, other;
@@ -170,6 +171,8 @@ static void all_at_rest(void) {
 
 #define TWO .threads = 2, .setup = lot_setup
 #define THREE .threads = 3, .setup = lot_setup
+#define TWO_ON_ONE .threads = 2, .setup = one_processor_setup
+#define THREE_ON_ONE .threads = 3, .setup = one_processor_setup
 MC_SCENARIOS({.name = "condvar: freed after a notification" ON,
               TWO,
               .thread = freed_after_notification,
@@ -178,6 +181,12 @@ MC_SCENARIOS({.name = "condvar: freed after a notification" ON,
               .stale = 1},
              {.name = "condvar: freed after a notification under the lock" ON,
               TWO,
+              .thread = freed_after_notification_under_lock,
+              .finish = mutexes_at_rest,
+              .preemptions = 3,
+              .stale = 1},
+             {.name = "condvar: freed after a notification under the lock, on one processor" ON,
+              TWO_ON_ONE,
               .thread = freed_after_notification_under_lock,
               .finish = mutexes_at_rest,
               .preemptions = 3,
@@ -195,13 +204,13 @@ MC_SCENARIOS({.name = "condvar: freed after a notification" ON,
               .preemptions = 3,
               .stale = 1},
              {.name = "condvar: one mutex, then another" ON,
-              THREE,
+              THREE_ON_ONE,
               .thread = mutexes_in_turn,
               .finish = waited_twice,
               .preemptions = 1,
               .stale = 1},
              {.name = "condvar: two mutexes degrade" ON,
-              THREE,
+              THREE_ON_ONE,
               .thread = degraded,
               .finish = all_at_rest,
               .preemptions = 1,
