@@ -74,6 +74,13 @@ void mc_futex_wake(const uint32_t *word, int count, const void *site) {
     operation_run();
 }
 
+void mc_process_barrier(const void *site) {
+    if (mc.mode != MODE_MODEL)
+        return;
+    operation_begin(OP_PROCESS_BARRIER, NULL, 0, SEQ_CST, site);
+    operation_run();
+}
+
 /* While the clock cannot jump, reading it is no step: it would only multiply the schedules. */
 int64_t mc_now(const void *site) {
     if (mc.mode != MODE_MODEL || mc.options.clock_jumps == 0)

@@ -41,6 +41,7 @@ enum kind {
     OP_RMW,
     OP_CAS,
     OP_FENCE,
+    OP_PROCESS_BARRIER,
     OP_FUTEX_WAIT,
     OP_SLEEP, /* inside futex wait: can move only by timing out */
     OP_FUTEX_WAKE,
@@ -214,6 +215,7 @@ void memory_forget(uint8_t location);
 struct choices memory_choices(const struct thread *thread, const struct operation *op);
 void memory_execute(struct thread *thread, struct operation *op, struct choice choice);
 void memory_fence(struct thread *thread, int order);
+void memory_process_barrier(struct thread *thread);
 void note_change(struct thread *thread);
 uint64_t memory_read(uintptr_t address, uint8_t size);
 void memory_write(uintptr_t address, uint8_t size, uint64_t value);

@@ -98,6 +98,10 @@ enum mc_wait_result { MC_WOKEN, MC_CHANGED, MC_SPURIOUS, MC_TIMED_OUT };
 enum mc_wait_result mc_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline, const void *site);
 void mc_futex_wake(const uint32_t *word, int count, const void *site);
 
+/* As if every other thread passed a seq_cst fence right now, wherever it is, and the caller two: one before, one after.
+   The others' fences order only what seq_cst fences order; they neither acquire nor release. */
+void mc_process_barrier(const void *site);
+
 /* Virtual nanoseconds; they pass only when a wait times out, or in a clock jump. */
 int64_t mc_now(const void *site);
 

@@ -241,17 +241,27 @@ void memory_execute(struct thread *thread, struct operation *op, struct choice c
     add_store(thread, op, choice.index, value);
 }
 
+static void agree_on_floor(struct thread *thread) {
+    for (int i = 0; i < MAX_LOCATIONS; i++) {
+        uint32_t *own = &thread->current.seen[i];
+        if (*own < mc.sequential[i])
+            *own = mc.sequential[i];
+        mc.sequential[i] = *own;
+    }
+}
+
 void memory_fence(struct thread *thread, int order) {
     if (order_acquires(order))
         view_join(&thread->current, &thread->acquirable);
-    if (order == SEQ_CST) {
-        for (int i = 0; i < MAX_LOCATIONS; i++) {
-            uint32_t *own = &thread->current.seen[i];
-            if (*own < mc.sequential[i])
-                *own = mc.sequential[i];
-            mc.sequential[i] = *own;
-        }
-    }
+    if (order == SEQ_CST)
+        agree_on_floor(thread);
     if (order_releases(order))
         thread->released = thread->current;
+}
+
+void memory_process_barrier(struct thread *thread) {
+    memory_fence(thread, SEQ_CST);
+    for (int i = 0; i < mc.threads; i++)
+        agree_on_floor(&mc.thread[i]);
+    memory_fence(thread, SEQ_CST);
 }

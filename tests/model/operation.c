@@ -56,7 +56,7 @@ struct choices operation_choices(int thread) {
         return memory_choices(&mc.thread[thread], op);
     if (op->kind == OP_DONE)
         return (struct choices){0, 0};
-    if (op->kind == OP_FENCE || op->kind == OP_START)
+    if (op->kind == OP_FENCE || op->kind == OP_PROCESS_BARRIER || op->kind == OP_START)
         return (struct choices){1, 0};
     return os_choices(thread);
 }
@@ -70,6 +70,8 @@ void operation_execute(int number, struct choice choice) {
         memory_execute(thread, op, choice);
     else if (op->kind == OP_FENCE)
         memory_fence(thread, op->order);
+    else if (op->kind == OP_PROCESS_BARRIER)
+        memory_process_barrier(thread);
     else if (op->kind != OP_START)
         os_execute(number, choice);
     thread->current.clock[number]++;
@@ -106,6 +108,8 @@ static bool one_way_dependent(const struct operation *a, const struct operation 
 bool operation_dependent(const struct operation *a, const struct operation *b) {
     if (a->kind == OP_FORK || b->kind == OP_FORK)
         return true;
+    if (a->kind == OP_PROCESS_BARRIER || b->kind == OP_PROCESS_BARRIER)
+        return true; /* it is in the other thread as well, at the place where that one is */
     if (is_sequential(a) && is_sequential(b))
         return a->kind == OP_FENCE || b->kind == OP_FENCE || a->location == b->location;
     if (is_futex(a) && is_futex(b) && a->address == b->address)
@@ -123,9 +127,9 @@ const char *order_name(int order) {
 }
 
 const char *operation_name(const struct operation *op) {
-    static const char *const kinds[] = {"start",      "load",     "store", "rmw",  "cas",     "fence",
-                                        "futex wait", "time-out", "wake",  "lock", "trylock", "unlock",
-                                        "yield",      "choose",   "clock", "fork", "end"};
+    static const char *const kinds[] = {"start",           "load",       "store",    "rmw",   "cas",  "fence",
+                                        "process barrier", "futex wait", "time-out", "wake",  "lock", "trylock",
+                                        "unlock",          "yield",      "choose",   "clock", "fork", "end"};
     static const char *const rmws[] = {"exchange", "fetch_add", "fetch_sub", "fetch_and",
                                        "fetch_or", "fetch_xor", "fetch_nand"};
     return op->kind == OP_RMW ? rmws[op->rmw] : kinds[op->kind];

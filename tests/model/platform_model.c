@@ -44,6 +44,19 @@ uint32_t plc_os_processor(void) {
     return model_processor ? model_processor(mc_self()) : PLC_OS_UNKNOWN_PROCESSOR;
 }
 
+/* Some programs say that they run where there is none. */
+extern const bool plc_model_without_process_barrier __attribute__((weak));
+
+bool plc_os_process_barrier_prepare(void) {
+    return &plc_model_without_process_barrier == NULL;
+}
+
+bool plc_os_process_barrier(void) {
+    if (!mc_mutation("no process barrier"))
+        mc_process_barrier(SITE);
+    return true;
+}
+
 void *plc_os_pages_alloc(size_t size) {
     return mc_pages(size);
 }

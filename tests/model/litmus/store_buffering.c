@@ -32,6 +32,30 @@ static void with_exchange(int self) {
     }
 }
 
+/* The barrier makes the other thread pass a fence, wherever it is. */
+static void with_process_barrier(int self) {
+    if (self == 0) {
+        STORE(x, 1, RLX);
+        r[0] = LOAD(y, RLX);
+    } else {
+        STORE(y, 1, RLX);
+        mc_process_barrier(__builtin_return_address(0));
+        r[1] = LOAD(x, RLX);
+    }
+}
+
+/* It makes nothing happen before: plain data still needs its release and acquire. */
+static int plain;
+static void barrier_publishes_nothing(int self) {
+    if (self == 0) {
+        plain = 1;
+        mc_process_barrier(__builtin_return_address(0));
+        STORE(x, 1, RLX);
+    } else if (LOAD(x, RLX)) {
+        MC_ASSERT(plain == 1);
+    }
+}
+
 static void one_fence(int self) {
     if (self == 0) {
         STORE(x, 1, RLX);
@@ -60,6 +84,11 @@ MC_SCENARIOS(
     TEST(.name = "SB seq_cst fences", .thread = fences, .outcomes = "01 10 11"),
     TEST(.name = "SB acq_rel fences", .thread = weak_fences, .outcomes = "00 01 10 11"),
     TEST(.name = "SB acq_rel exchanges", .thread = with_exchange, .outcomes = "00 01 10 11"),
+    TEST(.name = "SB process barrier on one side", .thread = with_process_barrier, .outcomes = "01 10 11"),
+    {.name = "a process barrier publishes nothing",
+     .threads = 2,
+     .thread = barrier_publishes_nothing,
+     .expect = MC_RACE},
     TEST(.name = "SB seq_cst fence against seq_cst accesses", .thread = one_fence, .outcomes = "01 10 11"),
     {.name = "Dekker with fences", .threads = 2, .thread = fences, .finish = somebody_saw},
     {.name = "Dekker without fences", .threads = 2, .thread = relaxed, .finish = somebody_saw, .expect = MC_ASSERTION});
