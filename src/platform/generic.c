@@ -15,6 +15,14 @@ uint32_t plc_os_processor(void) {
     return PLC_OS_UNKNOWN_PROCESSOR;
 }
 
+bool plc_os_process_barrier_prepare(void) {
+    return false; /* the threads pass fences of their own instead */
+}
+
+bool plc_os_process_barrier(void) {
+    return false;
+}
+
 bool plc_os_wipe_on_fork(void *pages, size_t size) {
     (void)pages;
     (void)size;

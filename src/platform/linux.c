@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <plc/detail/atomic.h>
 #include <sched.h>
 #include <stddef.h>
@@ -102,6 +103,22 @@ uint32_t plc_os_processor(void) {
     }
 #endif
     return PLC_OS_UNKNOWN_PROCESSOR;
+}
+
+static bool membarrier(int command) {
+    int saved_errno = errno;
+    bool done = syscall(SYS_membarrier, command, 0, 0) == 0;
+    errno = saved_errno;
+    return done;
+}
+
+bool plc_os_process_barrier_prepare(void) {
+    return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
+
+bool plc_os_process_barrier(void) {
+    /* The registration is inherited by the child of a fork; should a kernel think otherwise, it is made up for. */
+    return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) || plc_os_process_barrier_prepare();
 }
 
 /* ---- Memory and threads */

@@ -36,6 +36,12 @@ unsigned plc_os_processor_count(void);
 #define PLC_OS_UNKNOWN_PROCESSOR UINT32_MAX
 uint32_t plc_os_processor(void);
 
+/* Makes every thread of the process pass a full barrier, and the caller too, before it returns: the dear side of a
+   store-load pair whose cheap side is plc_fence_compiler(). False: that is not to be had. May only be relied on once
+   prepare has returned true. Prepare may take milliseconds the first time. */
+bool plc_os_process_barrier_prepare(void);
+bool plc_os_process_barrier(void);
+
 /* Tells the processor that this is a spin loop. */
 static inline void plc_cpu_relax(void) {
 #if defined(PLC_MODEL)

@@ -73,6 +73,29 @@
 #define PLC_MUTEX_NAP_NS 50000
 #endif
 
+/* The table of scalable readers has at most this many rows, a power of two, of this many slots; and as many rows as a
+   power of two that is this many times the processors. */
+#ifndef PLC_READER_MAX_ROWS
+#define PLC_READER_MAX_ROWS 256
+#endif
+#ifndef PLC_READER_ROW_SLOTS
+#define PLC_READER_ROW_SLOTS 8
+#endif
+#ifndef PLC_READER_ROWS_PER_PROCESSOR
+#define PLC_READER_ROWS_PER_PROCESSOR 4
+#endif
+
+/* How many scalable read locks a thread may hold at once before it is counted in the lock's word instead. */
+#ifndef PLC_READER_HOLDS
+#define PLC_READER_HOLDS 8
+#endif
+
+/* The scalable rwlock: after a write, this many read locks per row of the table go to the lock's word before readers use the
+   table again, so that the sweeps of writers cost each read little. */
+#ifndef PLC_READER_COUNTED_PER_ROW
+#define PLC_READER_COUNTED_PER_ROW 16
+#endif
+
 /* The mutex: how many pauses a woken waiter spins while the lock is held before it naps. */
 #ifndef PLC_MUTEX_HEIR_PAUSES
 #define PLC_MUTEX_HEIR_PAUSES 40

@@ -53,4 +53,15 @@
 
 #define plc_fence_seq_cst() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+/* The same right behind a read-modify-write, which is a full barrier already on x86: there it binds the compiler alone.
+   The model checker always sees the fence. */
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(PLC_MODEL)
+#define plc_fence_seq_cst_after_rmw() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#else
+#define plc_fence_seq_cst_after_rmw() plc_fence_seq_cst()
+#endif
+
+/* Binds the compiler alone: the cheap side of a store-load pair whose other side is plc_os_process_barrier(). */
+#define plc_fence_compiler() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
 #endif
