@@ -9,3 +9,4 @@
 #include <plc/mutex.h>
 #include <plc/once.h>
 #include <plc/rwlock.h>
+#include <plc/rwlock_scalable.h>

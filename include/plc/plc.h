@@ -10,5 +10,6 @@
 #include <plc/once.h>
 #include <plc/parking_lot.h>
 #include <plc/rwlock.h>
+#include <plc/rwlock_scalable.h>
 
 #endif

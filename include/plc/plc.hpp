@@ -220,6 +220,86 @@ class PLC_CAPABILITY("upgrade_mutex") upgrade_mutex : public shared_mutex {
     }
 };
 
+/** A reader-writer lock of two words whose readers do not get in each other's way: plc_rwlock_scalable_t. Lockable,
+ *  TimedLockable, SharedLockable and SharedTimedLockable. */
+class PLC_CAPABILITY("scalable_shared_mutex") scalable_shared_mutex {
+  public:
+    /** The C type. */
+    using native_handle_type = plc_rwlock_scalable_t *;
+
+    constexpr scalable_shared_mutex() noexcept = default;
+    scalable_shared_mutex(const scalable_shared_mutex &) = delete;
+    scalable_shared_mutex &operator=(const scalable_shared_mutex &) = delete;
+
+    /** @{ */
+    /** As in std::shared_timed_mutex: the exclusive mode. */
+    void lock() noexcept PLC_ACQUIRE() PLC_NO_THREAD_SAFETY_ANALYSIS {
+        plc_rwlock_scalable_write_lock(&raw_);
+    }
+    bool try_lock() noexcept PLC_TRY_ACQUIRE(true) PLC_NO_THREAD_SAFETY_ANALYSIS {
+        return plc_rwlock_scalable_try_write_lock(&raw_);
+    }
+    template <typename Rep, typename Period>
+    bool try_lock_for(const std::chrono::duration<Rep, Period> &duration)
+        PLC_TRY_ACQUIRE(true) PLC_NO_THREAD_SAFETY_ANALYSIS {
+        return plc_rwlock_scalable_try_write_lock(&raw_) ||
+               plc_rwlock_scalable_write_lock_until(&raw_, deadline_after(duration));
+    }
+    template <typename Clock, typename Duration>
+    bool try_lock_until(const std::chrono::time_point<Clock, Duration> &time)
+        PLC_TRY_ACQUIRE(true) PLC_NO_THREAD_SAFETY_ANALYSIS {
+        return plc_rwlock_scalable_try_write_lock(&raw_) || detail::wait_until(time, [this](plc_deadline_t end) {
+                   return plc_rwlock_scalable_write_lock_until(&raw_, end);
+               });
+    }
+    void unlock() noexcept PLC_RELEASE() PLC_NO_THREAD_SAFETY_ANALYSIS {
+        plc_rwlock_scalable_write_unlock(&raw_);
+    }
+    /** @} */
+
+    /** @{ */
+    /** As in std::shared_timed_mutex: the shared mode. */
+    void lock_shared() noexcept PLC_ACQUIRE_SHARED() PLC_NO_THREAD_SAFETY_ANALYSIS {
+        plc_rwlock_scalable_read_lock(&raw_);
+    }
+    bool try_lock_shared() noexcept PLC_TRY_ACQUIRE_SHARED(true) PLC_NO_THREAD_SAFETY_ANALYSIS {
+        return plc_rwlock_scalable_try_read_lock(&raw_);
+    }
+    template <typename Rep, typename Period>
+    bool try_lock_shared_for(const std::chrono::duration<Rep, Period> &duration)
+        PLC_TRY_ACQUIRE_SHARED(true) PLC_NO_THREAD_SAFETY_ANALYSIS {
+        return plc_rwlock_scalable_try_read_lock(&raw_) ||
+               plc_rwlock_scalable_read_lock_until(&raw_, deadline_after(duration));
+    }
+    template <typename Clock, typename Duration>
+    bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration> &time)
+        PLC_TRY_ACQUIRE_SHARED(true) PLC_NO_THREAD_SAFETY_ANALYSIS {
+        return plc_rwlock_scalable_try_read_lock(&raw_) || detail::wait_until(time, [this](plc_deadline_t end) {
+                   return plc_rwlock_scalable_read_lock_until(&raw_, end);
+               });
+    }
+    void unlock_shared() noexcept PLC_RELEASE_SHARED() PLC_NO_THREAD_SAFETY_ANALYSIS {
+        plc_rwlock_scalable_read_unlock(&raw_);
+    }
+    /** @} */
+    /** Turns an exclusive lock into a shared one without a gap. */
+    void unlock_and_lock_shared() noexcept PLC_NO_THREAD_SAFETY_ANALYSIS {
+        plc_rwlock_scalable_downgrade(&raw_);
+    }
+
+    /** Does anybody hold it? Out of date as soon as it is known, unless the caller does. */
+    bool is_locked() const noexcept {
+        return plc_rwlock_scalable_is_locked(&raw_);
+    }
+    /** For the functions of C. */
+    native_handle_type native_handle() noexcept {
+        return &raw_;
+    }
+
+  private:
+    plc_rwlock_scalable_t raw_ = PLC_RWLOCK_SCALABLE_INIT;
+};
+
 /** A condition variable of one word, for plc::mutex and for any other BasicLockable; but at any time all who wait use
  *  the same mutex, or none of them a plc::mutex. Waits do not end spuriously, except for wait_until on a clock that is
  *  neither std::chrono::steady_clock nor system_clock. */

@@ -3,6 +3,7 @@
 #define PLC_CHECKED 1
 #include <plc/mutex.h>
 #include <plc/rwlock.h>
+#include <plc/rwlock_scalable.h>
 #include <string.h>
 
 #include "debug/owner_table.h"
@@ -96,15 +97,26 @@ static bool is_mutex(const char *type) {
     return strcmp(type, "mutex") == 0;
 }
 
-static size_t readers_of(const plc_rwlock_t *lock) {
-    return (plc_load_relaxed(&lock->state) & PLC_RWLOCK_READERS_) / PLC_RWLOCK_READER_; /* relaxed: see the top */
+static bool is_scalable(const char *type) {
+    return strcmp(type, PLC_RWLOCK_SCALABLE_TYPE_) == 0;
+}
+
+static size_t readers_of(const void *lock, const char *type) {
+    if (is_scalable(type))
+        return plc_rwlock_scalable_readers_(lock);
+    const plc_rwlock_t *rwlock = lock;
+    return (plc_load_relaxed(&rwlock->state) & PLC_RWLOCK_READERS_) / PLC_RWLOCK_READER_; /* relaxed: see the top */
+}
+
+static bool may_be_written(const void *lock, const char *type) {
+    return is_scalable(type) ? plc_rwlock_scalable_is_write_locked(lock) : plc_rwlock_is_write_locked(lock);
 }
 
 /* Can the lock be held in this mode by anybody? */
 static bool may_be_held(const void *lock, const char *type, enum plc_checked_mode mode) {
     if (is_mutex(type))
         return plc_mutex_is_locked(lock);
-    return mode == PLC_CHECKED_EXCLUSIVE ? plc_rwlock_is_write_locked(lock) : readers_of(lock) > 0;
+    return mode == PLC_CHECKED_EXCLUSIVE ? may_be_written(lock, type) : readers_of(lock, type) > 0;
 }
 
 static void drop_stale(struct plc_owner_shard *shard, const void *lock, const char *type) {
@@ -186,7 +198,7 @@ static void question_stranger(struct plc_owner_shard *shard, const void *lock, c
     if (!other)
         return;
     /* A reader whom the table does not know may be this thread, by unchecked code. */
-    if (impossible || readers >= readers_of(lock))
+    if (impossible || readers >= readers_of(lock, type))
         report_stranger(lock, type, other);
 }
 

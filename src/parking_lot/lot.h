@@ -16,6 +16,7 @@ enum plc_waiter_kind {
     PLC_WAITER_RWLOCK_DRAIN, /* the writer that waits for the readers to leave */
     PLC_WAITER_CONDVAR,
     PLC_WAITER_ONCE,
+    PLC_WAITER_READER_SLOT, /* the writer that waits for a reader to leave its slot in the table */
 };
 
 struct plc_lot_key {

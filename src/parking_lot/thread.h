@@ -5,7 +5,16 @@
 
 #include "parking_lot/waiter.h"
 
+#include "platform/tuning.h"
+
 struct plc_once_frame;
+struct plc_reader_slot;
+
+/* The slots of the reader table that this thread has, in the order in which it took them. */
+struct plc_reader_holds {
+    uint32_t count;
+    struct plc_reader_slot *slots[PLC_READER_HOLDS];
+};
 
 /* Lies in initial-exec thread-local storage: no allocation on first use, valid until the thread's very end.
  * Zero-initialised. */
@@ -15,6 +24,7 @@ struct plc_thread {
     bool waiter_in_use;
     const void *handed_over; /* the mutex that this thread handed over last: it does not compete for it at once */
     const void *stale;       /* the mutex whose PARKED this thread last found set with nobody queued */
+    struct plc_reader_holds reads;
     struct plc_once_frame *once_frames; /* the once calls that this thread is inside, innermost first */
 };
 

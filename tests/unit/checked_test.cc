@@ -12,6 +12,7 @@
 #include <plc/condvar.h>
 #include <plc/mutex.h>
 #include <plc/rwlock.h>
+#include <plc/rwlock_scalable.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -357,6 +358,33 @@ TEST_F(Checked, PreservesErrno) {
     plc_rwlock_read_lock(&lock);
     plc_rwlock_read_unlock(&lock);
     EXPECT_EQ(errno, 4242);
+}
+
+/* ---- A scalable reader-writer lock: whether its readers are in the table or in the word */
+
+#define SCALABLE_SAYS "libplc: rwlock_scalable 0x[0-9a-f]+: thread [0-9]+: "
+
+TEST_F(CheckedDeathTest, MistakesWithAScalableLock) {
+    plc_rwlock_scalable_t scalable = PLC_RWLOCK_SCALABLE_INIT;
+    for (int round = 0; round < 2; ++round) { /* the first reads by the word, the second by the table */
+        plc_rwlock_scalable_read_lock(&scalable);
+        EXPECT_DEATH(plc_rwlock_scalable_read_lock(&scalable), SCALABLE_SAYS
+                     "locks for reading what it already holds for reading.*a writer that comes in between");
+        EXPECT_DEATH(plc_rwlock_scalable_write_lock(&scalable),
+                     SCALABLE_SAYS "locks exclusively what it already holds for reading.*" FOR_EVER);
+        EXPECT_DEATH(plc_rwlock_scalable_write_unlock(&scalable), SCALABLE_SAYS "unlocks as if held exclusively");
+        const auto unlock_elsewhere = [&] { in_another_thread([&] { plc_rwlock_scalable_read_unlock(&scalable); }); };
+        EXPECT_DEATH(unlock_elsewhere(), SCALABLE_SAYS "unlocks what thread [0-9]+ holds for reading");
+        plc_rwlock_scalable_read_unlock(&scalable);
+    }
+    plc_rwlock_scalable_write_lock(&scalable);
+    EXPECT_DEATH(plc_rwlock_scalable_write_lock(&scalable),
+                 SCALABLE_SAYS "locks exclusively what it already holds exclusively.*" FOR_EVER);
+    plc_rwlock_scalable_downgrade(&scalable);
+    EXPECT_DEATH(plc_rwlock_scalable_write_unlock(&scalable), SCALABLE_SAYS "unlocks as if held exclusively");
+    plc_rwlock_scalable_read_unlock(&scalable);
+    ASSERT_TRUE(plc_rwlock_scalable_try_write_lock(&scalable));
+    plc_rwlock_scalable_write_unlock(&scalable);
 }
 
 } // namespace

@@ -50,6 +50,8 @@ static_assert(is_timed_lockable_v<plc::mutex>);
 static_assert(!is_shared_timed_lockable_v<plc::mutex>);
 static_assert(is_timed_lockable_v<plc::shared_mutex>);
 static_assert(is_shared_timed_lockable_v<plc::shared_mutex>);
+static_assert(is_timed_lockable_v<plc::scalable_shared_mutex>);
+static_assert(is_shared_timed_lockable_v<plc::scalable_shared_mutex>);
 static_assert(is_timed_lockable_v<plc::upgrade_mutex>);
 static_assert(is_shared_timed_lockable_v<plc::upgrade_mutex>);
 
@@ -61,6 +63,7 @@ constexpr bool is_as_plain_as_c_v =
 static_assert(is_as_plain_as_c_v<plc::mutex, plc_mutex_t>);
 static_assert(is_as_plain_as_c_v<plc::shared_mutex, plc_rwlock_t>);
 static_assert(is_as_plain_as_c_v<plc::upgrade_mutex, plc_rwlock_t>);
+static_assert(is_as_plain_as_c_v<plc::scalable_shared_mutex, plc_rwlock_scalable_t>);
 static_assert(is_as_plain_as_c_v<plc::condition_variable, plc_condvar_t>);
 static_assert(is_as_plain_as_c_v<plc::once_flag, plc_once_t>);
 
@@ -146,8 +149,12 @@ auto in_another_thread(Function function) {
 
 template <typename T>
 class CppExclusive : public testing::Test {};
-using ExclusiveTypes = testing::Types<plc::mutex, plc::shared_mutex, plc::upgrade_mutex>;
+using ExclusiveTypes = testing::Types<plc::mutex, plc::shared_mutex, plc::upgrade_mutex, plc::scalable_shared_mutex>;
 TYPED_TEST_SUITE(CppExclusive, ExclusiveTypes, );
+
+/* The scalable one has neither the fair forms nor the recursive mode. */
+template <typename T>
+constexpr bool is_scalable_v = std::is_same_v<T, plc::scalable_shared_mutex>;
 
 TYPED_TEST(CppExclusive, GuardsExclude) {
     TypeParam lock;
@@ -163,11 +170,15 @@ TYPED_TEST(CppExclusive, GuardsExclude) {
     {
         std::lock_guard<TypeParam> guard(lock);
         EXPECT_TRUE(lock.is_locked());
-        lock.bump();
+        if constexpr (!is_scalable_v<TypeParam>)
+            lock.bump();
         EXPECT_TRUE(lock.is_locked());
     }
     lock.lock();
-    lock.unlock_fair();
+    if constexpr (is_scalable_v<TypeParam>)
+        lock.unlock();
+    else
+        lock.unlock_fair();
     EXPECT_FALSE(lock.is_locked());
 }
 
@@ -234,7 +245,7 @@ TYPED_TEST(CppExclusive, StdLockTakesSeveralInAnyOrder) {
 
 template <typename T>
 class CppShared : public testing::Test {};
-using SharedTypes = testing::Types<plc::shared_mutex, plc::upgrade_mutex>;
+using SharedTypes = testing::Types<plc::shared_mutex, plc::upgrade_mutex, plc::scalable_shared_mutex>;
 TYPED_TEST_SUITE(CppShared, SharedTypes, );
 
 TYPED_TEST(CppShared, ReadersShareAndKeepWritersOut) {
@@ -244,8 +255,10 @@ TYPED_TEST(CppShared, ReadersShareAndKeepWritersOut) {
     EXPECT_TRUE(in_another_thread([&] { return std::shared_lock<TypeParam>(lock, 1h).owns_lock(); }));
     EXPECT_FALSE(in_another_thread([&] { return lock.try_lock(); }));
     EXPECT_FALSE(in_another_thread([&] { return lock.try_lock_for(1ms); }));
-    lock.lock_shared_recursive();
-    lock.unlock_shared();
+    if constexpr (!is_scalable_v<TypeParam>) {
+        lock.lock_shared_recursive();
+        lock.unlock_shared();
+    }
     guard.unlock();
 
     lock.lock();

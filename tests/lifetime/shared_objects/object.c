@@ -2,6 +2,7 @@
 /* A shared object that uses libplc.so with everything of its own hidden; built several times under several names. */
 #include <plc/mutex.h>
 #include <plc/parking_lot.h>
+#include <plc/rwlock_scalable.h>
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
@@ -10,6 +11,9 @@
 uintptr_t EXPORT(_park)(const void *key);
 size_t EXPORT(_unpark_all)(const void *key, uintptr_t token);
 void EXPORT(_add)(plc_mutex_t *mutex, long *sum, int rounds);
+void EXPORT(_read_lock)(plc_rwlock_scalable_t *lock);
+void EXPORT(_read_unlock)(plc_rwlock_scalable_t *lock);
+bool EXPORT(_try_write)(plc_rwlock_scalable_t *lock);
 
 uintptr_t EXPORT(_park)(const void *key) {
     const struct plc_park_ops ops = {0};
@@ -26,4 +30,19 @@ void EXPORT(_add)(plc_mutex_t *mutex, long *sum, int rounds) {
         ++*sum;
         plc_mutex_unlock(mutex);
     }
+}
+
+void EXPORT(_read_lock)(plc_rwlock_scalable_t *lock) {
+    plc_rwlock_scalable_read_lock(lock);
+}
+
+void EXPORT(_read_unlock)(plc_rwlock_scalable_t *lock) {
+    plc_rwlock_scalable_read_unlock(lock);
+}
+
+bool EXPORT(_try_write)(plc_rwlock_scalable_t *lock) {
+    const bool taken = plc_rwlock_scalable_try_write_lock(lock);
+    if (taken)
+        plc_rwlock_scalable_write_unlock(lock);
+    return taken;
 }
