@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The project's bars: what libplc's figures must reach beside the best peer of each cell."""
-from figures import geometric_mean, of_workload, parameters_of, ratio, to_best
+from figures import OURS, geometric_mean, of_workload, parameters_of, ratio, to_best
 
 
 class Bar:
@@ -125,7 +125,23 @@ def read_write(cells):
               "to %s" % best if best else "")
 
 
+def rise(peers_of_few, peers_of_many, name):
+    """How much more processor time a wake takes with many waiters than with few; None if one is missing."""
+    few, many = (peers.get(name, {}).get("processor_ns") for peers in (peers_of_few, peers_of_many))
+    return many / few if few and many else None
+
+
 def growth(cells):
+    for workload, what in (("growth_one_address", "at one address"), ("growth_addresses", "each at its own address")):
+        few, many = (cells.get("%s/waiters:%d" % (workload, waiters), {}) for waiters in (1, 10000))
+        ours = rise(few, many, "libplc")
+        others = [(value, name) for value, name in ((rise(few, many, name), name) for name in few if name not in OURS)
+                  if value is not None]
+        flattest, best = min(others, default=(None, ""))
+        # A wake of a thread that has slept long costs the kernel more, whoever wakes it.
+        yield Bar("cost of a wake, 10,000 waiters to 1, %s, to the same of the flattest peer" % what, 1.1,
+                  ours / flattest if ours and flattest else None,
+                  "%.1f times, %s %.1f times" % (ours, best, flattest) if ours and flattest else "")
     stalls = [peers["libplc"].get("wait_max_ns") for peers in of_workload(cells, "growth_stall").values()
               if "libplc" in peers]
     yield Bar("the table grows under load: longest operation of a bystander, ms", 1.0,

@@ -58,10 +58,11 @@ def losses(cells):
         value = ratio(peers, ours, best) if ours and best else None
         if value is not None and value > 1.1:
             found.append((value, name, best))
+    lines = ["## Where libplc loses", ""]
     if not found:
-        return []
-    lines = ["## Where libplc loses", "", "Cells in which it takes more than 1.1 times as long as the best peer:", "",
-             "| cell | ratio | best peer |", "|---|---:|---|"]
+        return lines + ["In no cell it takes more than 1.1 times as long as the best peer.", ""]
+    lines += ["Cells in which it takes more than 1.1 times as long as the best peer:", "",
+              "| cell | ratio | best peer |", "|---|---:|---|"]
     return lines + [row([name, two(value), best]) for value, name, best in sorted(found, reverse=True)] + [""]
 
 

@@ -8,6 +8,11 @@
 
 namespace plc_bench {
 namespace {
+// On one processor, so that a wake's own cost is seen and not the kernel's choice of a place.
+std::vector<int> one_processor() {
+    return {allowed_processors().front()};
+}
+
 // One producer, a queue of one item, and everybody else waits for it at one address: nanoseconds per item.
 void register_one_address(uint64_t waiters) {
     cell what;
@@ -16,6 +21,7 @@ void register_one_address(uint64_t waiters) {
     what.job.capacity = 1;
     what.counted = cell::consumers;
     what.start = cell::driver_last;
+    what.processors = one_processor();
     register_crew_cell("growth_one_address/waiters:" + std::to_string(waiters), what, &plc_bench_peer::queue);
 }
 
@@ -24,6 +30,7 @@ void register_relay(const std::string &name, uint64_t threads, plc_bench_kernel 
     cell what;
     what.job.workers = threads + 1;
     what.start = cell::driver_last;
+    what.processors = one_processor();
     register_crew_cell(name + "/waiters:" + std::to_string(threads), what, kernel);
 }
 
