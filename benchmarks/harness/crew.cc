@@ -317,7 +317,7 @@ void want_waits(bool wanted) {
     waits_wanted = wanted;
 }
 
-outcome run_crew(const plc_bench_kernel &kernel, cell what) {
+outcome run_crew(const plc_bench_kernel &kernel, const cell &what) {
     outcome result;
     run_fresh(kernel, what, what.start == cell::driver_first, result);
     if (what.waits && waits_wanted && result.error.empty())

@@ -48,6 +48,6 @@ uint64_t process_processor_ns();
 void set_run_duration(uint64_t ns);
 // Whether there are timed runs too.
 void want_waits(bool wanted);
-outcome run_crew(const plc_bench_kernel &kernel, cell what);
+outcome run_crew(const plc_bench_kernel &kernel, const cell &what);
 } // namespace plc_bench
 #endif

@@ -7,8 +7,7 @@ import sys
 import matplotlib
 
 matplotlib.use("svg")
-import matplotlib.patheffects as effects  # noqa: E402  (the backend has to be chosen first)
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt  # noqa: E402  (the backend has to be chosen first)
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: E402
 
 from figures import PEER_ORDER, of_workload, parameters_of  # noqa: E402
@@ -21,7 +20,7 @@ MARKERS = dict(zip(PEER_ORDER, "ooDsPv^<>*X"))
 # std::mutex is glibc's and says nothing of its own in a picture.
 NOT_DRAWN = {"std", "glibc_adaptive"}
 # Keeps a figure readable where it lies over a neighbour's bar.
-HALO = [effects.withStroke(linewidth=2.5, foreground="white")]
+PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 
 plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "plc",
                      "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
@@ -52,7 +51,7 @@ def legend_below(figure, peers, handles, space):
 
 
 def log_axis(axes, values):
-    """From the power of two below the least to the one above the largest, or of ten if that is many."""
+    """Round numbers from a little below the least to a little above the largest value."""
     axes.set_yscale("log")
     low, high = min(values), max(values)
     axes.set_ylim(low / 1.35, high * 1.35)
@@ -60,6 +59,9 @@ def log_axis(axes, values):
     ticks = [tick for tick in ticks if low / 1.35 <= tick <= high * 1.35]
     if len(ticks) > 9:
         ticks = [tick for tick in ticks if ("%e" % tick)[0] == "1"]
+    elif len(ticks) < 3:
+        ticks = [step * 10 ** power for power in range(-2, 9) for step in (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8)]
+        ticks = [tick for tick in ticks if low / 1.35 <= tick <= high * 1.35]
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(plain_number))
@@ -78,7 +80,7 @@ def grouped_bars(axes, groups, peers, key="median", logarithmic=False, values_on
             handles[peer] = axes.bar(x, value, width * 0.92, color=COLOURS[peer])
             if peer.startswith("libplc") and values_on_ours:
                 axes.annotate(plain_number(value), (x, value), xytext=(0, 2), textcoords="offset points", ha="center",
-                              fontsize=7, color=COLOURS[peer], fontweight="bold", path_effects=HALO, zorder=5)
+                              fontsize=7, color=COLOURS[peer], fontweight="bold", bbox=PLATE, zorder=5)
     axes.set_xticks(range(len(groups)), [label for label, _ in groups])
     axes.tick_params(axis="x", length=0)
     if logarithmic and drawn:

@@ -26,15 +26,16 @@ def summarise(rows):
     for row in rows:
         cell, peer = row["name"].rsplit("/", 1)
         grouped.setdefault(cell, {}).setdefault(peer, []).append(row)
-    return {cell: {peer: summary(of_peer) for peer, of_peer in peers.items()} for cell, peers in grouped.items()}
+    return {cell: {peer: summary(peer, of_peer) for peer, of_peer in peers.items()} for cell, peers in grouped.items()}
 
 
-def summary(rows):
+def summary(peer, rows):
     """One peer's runs of one cell."""
     times = [row["real_time"] for row in rows]
     entry = {"rounds": {str(row["repetition_index"]): shortened(row["real_time"]) for row in rows},
              "median": shortened(statistics.median(times)), "spread": shortened(quartile_spread(times))}
-    if all("processor_ns" in row for row in rows):
+    # Only these two are ever compared by their processor time.
+    if peer in OURS + ("glibc",) and all("processor_ns" in row for row in rows):
         entry["processor_rounds"] = {str(row["repetition_index"]): shortened(row["processor_ns"]) for row in rows}
     for key in MEDIANS:
         values = [row[key] for row in rows if key in row]
