@@ -30,7 +30,7 @@ constexpr const char *usage =
     "  --duration-ms=N         length of a run with several threads (default 100)\n"
     "  --matrix=quick|full|growth   (default quick)\n"
     "  --one-thread            no second, idle thread: what a single-threaded process sees; only for `uncontended`\n"
-    "  --first-round=N         its number; each fourth has a second run of each cell, for the waiting times\n"
+    "  --first-round=N         its number; each fifth has a second run of each cell, for the waiting times\n"
     "  --no-waits              no such second runs: for profilers\n";
 
 std::vector<std::string> split(const std::string &list) {
