@@ -37,11 +37,24 @@ const _: () = assert!(std::mem::size_of::<Job>() == 256 && std::mem::size_of::<W
 
 pub type Loop = unsafe extern "C" fn(u64);
 
+type Create = unsafe extern "C" fn(*const Job) -> *mut c_void;
+type Work = unsafe extern "C" fn(*const Job, *mut Worker);
+type Destroy = unsafe extern "C" fn(*mut c_void) -> u64;
+
 #[repr(C)]
 pub struct Kernel {
-    pub create: unsafe extern "C" fn(*const Job) -> *mut c_void,
-    pub work: unsafe extern "C" fn(*const Job, *mut Worker),
-    pub destroy: unsafe extern "C" fn(*mut c_void) -> u64,
+    create: Option<Create>,
+    work: Option<Work>,
+    destroy: Option<Destroy>,
+}
+
+impl Kernel {
+    /// The peer has no such thing.
+    pub const NONE: Kernel = Kernel { create: None, work: None, destroy: None };
+
+    pub const fn new(create: Create, work: Work, destroy: Destroy) -> Kernel {
+        Kernel { create: Some(create), work: Some(work), destroy: Some(destroy) }
+    }
 }
 
 #[repr(C)]
@@ -65,7 +78,7 @@ pub struct PeerTable {
     pub broadcast: Kernel,
     pub brief: Kernel,
     pub relay: Kernel,
-    pub collision: Option<Kernel>,
+    pub collision: Kernel,
     pub crowd: Kernel,
 }
 

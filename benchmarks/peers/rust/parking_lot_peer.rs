@@ -162,6 +162,6 @@ pub static plc_bench_parking_lot: PeerTable = PeerTable {
     broadcast: broadcast_kernel::<Condvar>(),
     brief: brief_kernel::<Mutex>(),
     relay: relay_kernel::<LotParker>(),
-    collision: Some(relay_kernel::<CollidingParker>()),
+    collision: relay_kernel::<CollidingParker>(),
     crowd: crowd_kernel::<LotParker>(),
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Rust's standard library.
-use crate::abi::PeerTable;
+use crate::abi::{Kernel, PeerTable};
 use crate::kernels::*;
 use crate::peer;
 use std::cell::UnsafeCell;
@@ -120,6 +120,6 @@ pub static plc_bench_rust_std: PeerTable = PeerTable {
     broadcast: broadcast_kernel::<Condvar>(),
     brief: brief_kernel::<Mutex>(),
     relay: relay_kernel::<ThreadParker>(),
-    collision: None,
+    collision: Kernel::NONE,
     crowd: crowd_kernel::<ThreadParker>(),
 };

@@ -19,5 +19,5 @@ unsafe extern "C" fn brief_life<M: Mutex>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn brief_kernel<M: Mutex>() -> Kernel {
-    Kernel { create: create_mutex::<M>, work: brief_life::<M>, destroy: destroy_guarded::<M> }
+    Kernel::new(create_mutex::<M>, brief_life::<M>, destroy_guarded::<M>)
 }

@@ -104,5 +104,5 @@ unsafe extern "C" fn broadcast<C: Condvar>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn broadcast_kernel<C: Condvar>() -> Kernel {
-    Kernel { create: create_assembly::<C>, work: broadcast::<C>, destroy: destroy_assembly::<C> }
+    Kernel::new(create_assembly::<C>, broadcast::<C>, destroy_assembly::<C>)
 }

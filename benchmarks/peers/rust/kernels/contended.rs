@@ -35,5 +35,5 @@ unsafe extern "C" fn contended<M: Mutex>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn mutex_kernel<M: Mutex>() -> Kernel {
-    Kernel { create: create_mutex::<M>, work: contended::<M>, destroy: destroy_guarded::<M> }
+    Kernel::new(create_mutex::<M>, contended::<M>, destroy_guarded::<M>)
 }

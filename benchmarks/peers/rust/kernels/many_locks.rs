@@ -31,7 +31,7 @@ unsafe extern "C" fn pick_evenly<M: Mutex>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn million_kernel<M: Mutex>() -> Kernel {
-    Kernel { create: create_packed::<M>, work: pick_evenly::<M>, destroy: destroy_packed::<M> }
+    Kernel::new(create_packed::<M>, pick_evenly::<M>, destroy_packed::<M>)
 }
 
 type SpreadLocks<M> = Vec<Guarded<M>>;
@@ -72,5 +72,5 @@ unsafe extern "C" fn pick_popular<M: Mutex>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn zipf_kernel<M: Mutex>() -> Kernel {
-    Kernel { create: create_spread::<M>, work: pick_popular::<M>, destroy: destroy_spread::<M> }
+    Kernel::new(create_spread::<M>, pick_popular::<M>, destroy_spread::<M>)
 }

@@ -44,7 +44,7 @@ unsafe extern "C" fn stampede<O: Once>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn once_kernel<O: Once>() -> Kernel {
-    Kernel { create: create_onces::<O>, work: stampede::<O>, destroy: destroy_onces::<O> }
+    Kernel::new(create_onces::<O>, stampede::<O>, destroy_onces::<O>)
 }
 
 pub unsafe extern "C" fn once_done<O: Once>(n: u64) {

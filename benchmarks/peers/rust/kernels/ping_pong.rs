@@ -74,7 +74,7 @@ unsafe extern "C" fn condvar_ping_pong<C: Condvar>(job: *const Job, me: *mut Wor
 }
 
 pub const fn condvar_kernel<C: Condvar>() -> Kernel {
-    Kernel { create: create_table::<C>, work: condvar_ping_pong::<C>, destroy: destroy_table::<C> }
+    Kernel::new(create_table::<C>, condvar_ping_pong::<C>, destroy_table::<C>)
 }
 
 #[repr(align(128))]
@@ -136,5 +136,5 @@ unsafe extern "C" fn park_ping_pong<P: Parker>(job: *const Job, me: *mut Worker)
 }
 
 pub const fn park_kernel<P: Parker>() -> Kernel {
-    Kernel { create: create_park_table::<P>, work: park_ping_pong::<P>, destroy: destroy_park_table::<P> }
+    Kernel::new(create_park_table::<P>, park_ping_pong::<P>, destroy_park_table::<P>)
 }

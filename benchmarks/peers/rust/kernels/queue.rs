@@ -141,5 +141,5 @@ unsafe extern "C" fn queue_work<C: Condvar>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn queue_kernel<C: Condvar>() -> Kernel {
-    Kernel { create: create_queue::<C>, work: queue_work::<C>, destroy: destroy_queue::<C> }
+    Kernel::new(create_queue::<C>, queue_work::<C>, destroy_queue::<C>)
 }

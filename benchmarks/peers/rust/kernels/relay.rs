@@ -81,7 +81,7 @@ unsafe extern "C" fn pass_token_on<P: Parker>(job: *const Job, me: *mut Worker) 
 }
 
 pub const fn relay_kernel<P: Parker>() -> Kernel {
-    Kernel { create: create_relay::<P>, work: pass_token_on::<P>, destroy: destroy_relay::<P> }
+    Kernel::new(create_relay::<P>, pass_token_on::<P>, destroy_relay::<P>)
 }
 
 unsafe fn observe_crowd<P: Parker>(ring: &Relay<P>, job: &Job, me: &mut Worker) {
@@ -110,5 +110,5 @@ unsafe extern "C" fn crowd<P: Parker>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn crowd_kernel<P: Parker>() -> Kernel {
-    Kernel { create: create_relay::<P>, work: crowd::<P>, destroy: destroy_relay::<P> }
+    Kernel::new(create_relay::<P>, crowd::<P>, destroy_relay::<P>)
 }

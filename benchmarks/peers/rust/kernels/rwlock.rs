@@ -80,9 +80,9 @@ unsafe extern "C" fn rwlock_sides<L: RwLock>(job: *const Job, me: *mut Worker) {
 }
 
 pub const fn rwlock_sides_kernel<L: RwLock>() -> Kernel {
-    Kernel { create: create_rwlock::<L>, work: rwlock_sides::<L>, destroy: destroy_guarded::<L> }
+    Kernel::new(create_rwlock::<L>, rwlock_sides::<L>, destroy_guarded::<L>)
 }
 
 pub const fn rwlock_kernel<L: RwLock>() -> Kernel {
-    Kernel { create: create_rwlock::<L>, work: rwlock_mix::<L>, destroy: destroy_guarded::<L> }
+    Kernel::new(create_rwlock::<L>, rwlock_mix::<L>, destroy_guarded::<L>)
 }
