@@ -4,9 +4,12 @@
 #undef PLC_INLINE
 #define PLC_INLINE PLC_API
 
+#include <plc/atomic_waker.h>
 #include <plc/condvar.h>
 #include <plc/deadline.h>
 #include <plc/mutex.h>
 #include <plc/once.h>
+#include <plc/parker.h>
 #include <plc/rwlock.h>
 #include <plc/rwlock_scalable.h>
+#include <plc/waker.h>

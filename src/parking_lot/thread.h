@@ -4,6 +4,7 @@
 #define PLC_THREAD_H
 
 #include "parking_lot/waiter.h"
+#include "thread_parker/spin_habit.h"
 
 #include "platform/tuning.h"
 
@@ -15,6 +16,7 @@ struct plc_reader_holds {
     uint32_t count;
     struct plc_reader_slot *slots[PLC_READER_HOLDS];
 };
+struct plc_unparker;
 
 /* Lies in initial-exec thread-local storage: no allocation on first use, valid until the thread's very end.
  * Zero-initialised. */
@@ -26,6 +28,9 @@ struct plc_thread {
     const void *stale;       /* the mutex whose PARKED this thread last found set with nobody queued */
     struct plc_reader_holds reads;
     struct plc_once_frame *once_frames; /* the once calls that this thread is inside, innermost first */
+    struct plc_spin_habit spin_habit;   /* of its parker's parks */
+    struct plc_unparker *unparker;      /* made at the first use */
+    bool is_blocking_on;                /* inside plc_block_on */
 };
 
 /* The calling thread's. The only access to thread-local storage, so that the model checker can supply its own. */

@@ -76,6 +76,10 @@ void plc_os_at_fork_child(void (*handler)(void));
 
 /* ---- Threads */
 
+/* Has handler(argument) run when the calling thread ends, among the destructors of its thread-specific data; false if that
+   cannot be arranged. May allocate. One registration per thread at a time. */
+bool plc_os_at_thread_exit(void (*handler)(void *argument), void *argument);
+
 /* A number that debuggers and logs show for the calling thread. */
 uint64_t plc_os_thread_id(void);
 

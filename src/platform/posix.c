@@ -38,6 +38,35 @@ void plc_os_at_fork_child(void (*handler)(void)) {
     pthread_atfork(NULL, NULL, handler);
 }
 
+/* ---- The end of a thread: one key for all threads, whose value is the thread's registration. */
+
+struct thread_exit {
+    void (*handler)(void *argument);
+    void *argument;
+};
+static pthread_key_t thread_exit_key;
+static bool thread_exit_key_exists;
+static __thread struct thread_exit thread_exit;
+
+static void run_thread_exit(void *value) {
+    const struct thread_exit *registered = value;
+    registered->handler(registered->argument);
+}
+
+static void create_thread_exit_key(void) {
+    thread_exit_key_exists = pthread_key_create(&thread_exit_key, run_thread_exit) == 0;
+}
+
+bool plc_os_at_thread_exit(void (*handler)(void *argument), void *argument) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int saved_errno = errno;
+    pthread_once(&once, create_thread_exit_key);
+    thread_exit = (struct thread_exit){handler, argument};
+    bool registered = thread_exit_key_exists && pthread_setspecific(thread_exit_key, &thread_exit) == 0;
+    errno = saved_errno;
+    return registered;
+}
+
 /* Appends text to line, which has room for size characters, and returns the new length. */
 static size_t append(char *line, size_t size, size_t length, const char *text) {
     while (*text && length < size)

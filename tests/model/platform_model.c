@@ -4,6 +4,7 @@
 
 #include "mc.h"
 #include "parking_lot/thread.h"
+#include "scenarios/task.h"
 
 /* Not instrumented, and without state of its own but for the threads' data, which stands in for thread-local storage:
    all fibers share one kernel thread. */
@@ -11,6 +12,12 @@
 #define SITE __builtin_return_address(0)
 
 static struct plc_thread threads[MC_MAX_THREADS];
+
+struct thread_exit {
+    void (*handler)(void *argument);
+    void *argument;
+};
+static struct thread_exit thread_exits[MC_MAX_THREADS];
 
 struct plc_thread *plc_thread_self(void) {
     return &threads[mc_self()];
@@ -72,6 +79,19 @@ bool plc_os_wipe_on_fork(void *pages, size_t size) {
 
 void plc_os_at_fork_child(void (*handler)(void)) {
     (void)handler;
+}
+
+bool plc_os_at_thread_exit(void (*handler)(void *argument), void *argument) {
+    thread_exits[mc_self()] = (struct thread_exit){handler, argument};
+    return true;
+}
+
+/* What the end of a thread would do, for scenarios that say when that is. */
+void plc_model_thread_ends(void) {
+    struct thread_exit registered = thread_exits[mc_self()];
+    thread_exits[mc_self()].handler = NULL;
+    if (registered.handler)
+        registered.handler(registered.argument);
 }
 
 uint64_t plc_os_thread_id(void) {
