@@ -50,7 +50,7 @@ PLC_INLINE bool plc_parker_try_park(plc_parker_t *parker) {
     uint32_t state = PLC_PARKER_NOTIFIED_;
     if (plc_load_relaxed(&parker->state) != PLC_PARKER_NOTIFIED_) /* relaxed: only looks whether to try */
         return false;
-    bool taken = plc_cas_acquire(&parker->state, &state, (uint32_t)PLC_PARKER_EMPTY_); /* acquire [T1] */
+    bool taken = plc_cas_acquire(&parker->state, &state, (uint32_t)PLC_PARKER_EMPTY_); /* acquire [A1] */
     if (taken)
         plc_tsan_acquire(parker);
     return taken;
@@ -79,7 +79,7 @@ PLC_INLINE bool plc_parker_park_until(plc_parker_t *parker, plc_deadline_t deadl
 /** Any thread: leaves a permit, and wakes the owner if it is parked. Never blocks. */
 PLC_INLINE void plc_parker_unpark(plc_parker_t *parker) {
     plc_tsan_release(parker);
-    /* An exchange even if a permit is there: whoever takes it must see what this thread did as well. release [T1] */
+    /* An exchange even if a permit is there: whoever takes it must see what this thread did as well. release [A1] */
     uint32_t old = plc_exchange_release(&parker->state, (uint32_t)PLC_PARKER_NOTIFIED_);
     if (PLC_UNLIKELY(old == PLC_PARKER_PARKED_))
         plc_parker_wake_(parker);

@@ -4,19 +4,18 @@
 #define PLC_THREAD_H
 
 #include "parking_lot/waiter.h"
-#include "thread_parker/spin_habit.h"
-
 #include "platform/tuning.h"
+#include "thread_parker/spin_habit.h"
 
 struct plc_once_frame;
 struct plc_reader_slot;
+struct plc_unparker;
 
 /* The slots of the reader table that this thread has, in the order in which it took them. */
 struct plc_reader_holds {
     uint32_t count;
     struct plc_reader_slot *slots[PLC_READER_HOLDS];
 };
-struct plc_unparker;
 
 /* Lies in initial-exec thread-local storage: no allocation on first use, valid until the thread's very end.
  * Zero-initialised. */

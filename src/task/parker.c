@@ -26,7 +26,7 @@
  *       at its own word again.
  *
  * Memory order
- *   [T1] unpark's exchange-release -> the acquire of the CAS or exchange that takes the permit. Every change of the
+ *   [A1] unpark's exchange-release -> the acquire of the CAS or exchange that takes the permit. Every change of the
  *        word is a read-modify-write, so a permit carries the release of every unpark since the last park.
  *   The CAS to PARKED is relaxed: it publishes nothing. */
 enum {
@@ -66,7 +66,7 @@ static bool take_or_announce(plc_parker_t *parker) {
         plc_os_fatal("parker", parker, "park while another thread is parked on it");
     if (state != NOTIFIED)
         plc_os_fatal("parker", parker, "park on memory that does not hold a parker, or was overwritten");
-    plc_exchange_acquire(&parker->state, (uint32_t)EMPTY); /* acquire [T1]: of a later unpark than the CAS saw, too */
+    plc_exchange_acquire(&parker->state, (uint32_t)EMPTY); /* acquire [A1]: of a later unpark than the CAS saw, too */
     return true;
 }
 
@@ -78,7 +78,7 @@ bool plc_parker_park_slow_(plc_parker_t *parker, plc_deadline_t deadline) {
         bool in_time = plc_word_wait(&parker->state, PARKED, deadline);
         if (plc_parker_try_park(parker))
             return true;
-        if (!in_time) /* a permit that came last is taken: acquire [T1] */
+        if (!in_time) /* a permit that came last is taken: acquire [A1] */
             return plc_exchange_acquire(&parker->state, (uint32_t)EMPTY) == NOTIFIED;
     }
 }

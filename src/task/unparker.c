@@ -10,7 +10,7 @@
 /* One reference belongs to the thread, until its end; each of the others to whoever asked for it.
  *
  * Memory order
- *   [T2] each drop's subtraction-release -> the last drop's acquire of it: all uses of the parker, before it is freed.
+ *   [A2] each drop's subtraction-release -> the last drop's acquire of it: all uses of the parker, before it is freed.
  *   A clone's addition is relaxed: who clones has a reference, so the count cannot reach zero meanwhile. */
 struct plc_unparker {
     uint32_t references;
@@ -39,7 +39,7 @@ plc_unparker_t *plc_unparker_clone(plc_unparker_t *unparker) {
 }
 
 void plc_unparker_drop(plc_unparker_t *unparker) {
-    if (plc_fetch_sub_acq_rel(&unparker->references, 1u) == 1) { /* acq_rel [T2] */
+    if (plc_fetch_sub_acq_rel(&unparker->references, 1u) == 1) { /* release [A2], and acquire [A2] */
         plc_lifetime_end_(unparker, sizeof *unparker);
         release(unparker);
     }
