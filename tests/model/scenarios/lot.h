@@ -36,6 +36,15 @@ static inline const char *lot_key_in_bucket(const char *from, size_t bucket) {
     return from;
 }
 
+/* For invariants, which hold while nobody works on the bucket. */
+static inline bool lot_is_locked(const struct plc_bucket *bucket) {
+#ifdef IDEAL
+    return mc_is_locked(&bucket->lock);
+#else
+    return bucket->lock.word & 1;
+#endif
+}
+
 static inline plc_deadline_t soon(void) {
     return plc_deadline_after_ns(10);
 }

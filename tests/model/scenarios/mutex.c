@@ -7,6 +7,29 @@
 static plc_mutex_t mutex;
 static int counter, successes;
 
+/* ---- In every state in which nobody works on the queue: docs/design/mutex.md, I1 to I3 */
+
+enum { ARRIVED = 1 }; /* the phase of an heir that is awake */
+
+static void queue_is_right(void) {
+    const struct plc_bucket *bucket = plc_bucket_locked(&mutex);
+    const struct plc_waiter *first = NULL;
+    if (lot_is_locked(bucket))
+        return;
+    for (const struct plc_waiter *waiter = bucket->head; waiter; waiter = waiter->next) {
+        if (!plc_waiter_matches(waiter, plc_lot_key(&mutex, PLC_WAITER_MUTEX)))
+            continue;
+        if (first)
+            MC_ASSERT(waiter->state == PLC_WAITER_QUEUED); /* I3: the heir is the first */
+        else
+            first = waiter;
+    }
+    if (mutex.state & PLC_MUTEX_PARKED_)
+        MC_ASSERT(first); /* I1 */
+    else if (first)
+        MC_ASSERT(first->state == PLC_WAITER_SUMMONED && first->phase == ARRIVED); /* I2 */
+}
+
 static void count_once(int self) {
     (void)self;
     plc_mutex_lock(&mutex);
@@ -139,8 +162,8 @@ static void was_freed(void) {
 #else
 #define BOUND(n) .preemptions = (n), .stale = 1
 #endif
-#define TWO .threads = 2, .setup = lot_setup
-#define THREE .threads = 3, .setup = lot_setup
+#define TWO .threads = 2, .setup = lot_setup, .invariant = queue_is_right
+#define THREE .threads = 3, .setup = lot_setup, .invariant = queue_is_right
 MC_SCENARIOS(
     {.name = "mutex: two threads" ON, TWO, .thread = count_once, .finish = two},
     {.name = "mutex: two threads, weak and spurious failures, clock jumps" ON,
@@ -162,6 +185,7 @@ MC_SCENARIOS(
     {.name = "mutex: four threads" ON,
      .threads = 4,
      .setup = lot_setup,
+     .invariant = queue_is_right,
      .thread = count_once,
      .finish = four,
      .preemptions = 2,
