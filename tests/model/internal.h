@@ -143,7 +143,7 @@ struct options {
     bool naive, verbose, list, list_sites, mutate, until_failure;
     int preemptions, stale, spurious, weak_failures, clock_jumps, stop_at;
     uint64_t max_executions;
-    double seconds;
+    double seconds, rate;
     const char *only, *replay, *stats, *killed, *sites_under, *explain;
 };
 

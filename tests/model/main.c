@@ -17,7 +17,9 @@ static const char usage[] =
     "  --clock-jumps N      at most N clock readings that find it far ahead\n"
     "  --max-executions N   stop after N executions\n"
     "  --seconds S          stop after S seconds\n"
+    "  --rate S             search again and again for S seconds, and say how many executions a second that makes\n"
     "  --naive              search without reduction\n"
+    "  --verbose            print the story of an expected failure as well\n"
     "  --replay SCHEDULE    run this schedule only, and print its trace\n"
     "  --stop-at STEP       trap before this step, for a debugger (with --replay)\n"
     "  --mutants            name the mutants\n"
@@ -45,6 +47,8 @@ static void set_number(const char *name, const char *value) {
         options->max_executions = strtoull(value, NULL, 10);
     else if (!strcmp(name, "--seconds"))
         options->seconds = atof(value);
+    else if (!strcmp(name, "--rate"))
+        options->rate = atof(value);
     else if (!strcmp(name, "--stop-at"))
         options->stop_at = atoi(value);
 }
@@ -74,6 +78,8 @@ static bool *switch_option(const char *name) {
         return &options->naive;
     if (!strcmp(name, "--mutate"))
         return &options->mutate;
+    if (!strcmp(name, "--verbose"))
+        return &options->verbose;
     if (!strcmp(name, "--mutants"))
         return &options->list_sites;
     if (!strcmp(name, "--until-failure"))
@@ -117,6 +123,8 @@ static void apply_scenario(const struct mc_scenario *scenario, const struct opti
         options->clock_jumps = scenario->clock_jumps;
     if (!line->max_executions)
         options->max_executions = scenario->max_executions;
+    else if (!line->mutate && options->max_executions < scenario->executions)
+        options->max_executions = scenario->executions;
 }
 
 static void extent(char *text, size_t size) {
@@ -162,7 +170,7 @@ static bool run(const struct mc_scenario *scenario) {
     bool same_outcomes = mc.failure != MC_PASS || !scenario->outcomes || outcome_check(scenario->outcomes);
     bool good = expected && same_outcomes;
     report(good);
-    if (mc.failure != MC_PASS && !good)
+    if (mc.failure != MC_PASS && (!good || mc.options.verbose))
         explain_failure();
     else if (!expected)
         printf("  a %s was to be found%s%s\n", failure_name(scenario->expect), scenario->says ? ": " : "",
@@ -186,6 +194,19 @@ static bool replay(const char *schedule) {
     return mc.failure == MC_PASS;
 }
 
+/* Small searches are over before a clock has noticed them. */
+static bool measure_rate(void) {
+    struct statistics all = {0};
+    while (all.seconds < mc.options.rate && explore()) {
+        all.executions += mc.statistics.executions + mc.statistics.blocked;
+        all.steps += mc.statistics.steps;
+        all.seconds += mc.statistics.seconds;
+    }
+    printf("%s: %.0f executions/s, of %.0f steps\n", mc.scenario->name, (double)all.executions / all.seconds,
+           (double)all.steps / (double)all.executions);
+    return mc.failure == MC_PASS;
+}
+
 static bool act_on(const struct mc_scenario *scenario, const struct options *line) {
     apply_scenario(scenario, line);
     if (mc.options.list)
@@ -196,6 +217,8 @@ static bool act_on(const struct mc_scenario *scenario, const struct options *lin
         return mutate_list(), true;
     if (mc.options.mutate)
         return mutate_scenario() >= 0;
+    if (mc.options.rate > 0)
+        return measure_rate();
     if (mc.options.replay)
         return replay(mc.options.replay);
     return run(scenario);

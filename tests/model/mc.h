@@ -45,6 +45,7 @@ struct mc_scenario {
     int clock_jumps;         /* at most this many readings of the clock that find it far ahead */
     int page_failures;       /* at most this many times there are no pages */
     uint64_t max_executions; /* stop there; 0: no limit */
+    uint64_t executions;     /* goes on for as many, whatever limit the command line sets: its end is worth the wait */
 };
 
 /* A scenario file ends with MC_SCENARIOS({...}, {...}). */

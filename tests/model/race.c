@@ -39,8 +39,7 @@ void race_reset(void) {
     }
 }
 
-static struct cell *cell_of(uintptr_t address) {
-    uintptr_t word = address / 8;
+static struct cell *find_cell(uintptr_t word) {
     uint32_t at = (uint32_t)((word * UINT64_C(0x9E3779B97F4A7C15)) >> 50);
     for (;; at = (at + 1) % CELLS) {
         struct cell *cell = &cells[at];
@@ -56,6 +55,15 @@ static struct cell *cell_of(uintptr_t address) {
         if (cell->word == word)
             return cell;
     }
+}
+
+/* The same cell is often asked for twice: what an operation touches, and which atomic object is there. */
+static struct cell *cell_of(uintptr_t address) {
+    static struct cell *recent = cells;
+    uintptr_t word = address / 8;
+    if (recent->word != word || recent->execution != execution)
+        recent = find_cell(word);
+    return recent;
 }
 
 uint8_t *race_location_slot(uintptr_t address) {
@@ -91,7 +99,7 @@ static void check(const struct cell *cell, uint8_t bytes, int kind, bool reads, 
         const struct access *past = &cell->accesses[i];
         if (!(past->bytes & bytes))
             continue;
-        bool ordered = past->thread == mc.current || past->epoch <= clock[past->thread];
+        bool ordered = past->epoch <= clock[past->thread]; /* true of its own */
         if (ordered && !(past->kind == LIFETIME_END && reads && !fiber_owns(address)))
             continue;
         if (past->kind == LIFETIME_END)
@@ -126,11 +134,14 @@ static void record(struct cell *cell, uint8_t bytes, int kind, const void *site)
                             bytes};
     int kept = 0;
     for (int i = 0; i < cell->count; i++) {
-        struct access past = cell->accesses[i];
-        if (covers(&access, &past))
-            past.bytes &= (uint8_t)~bytes;
-        if (past.bytes)
-            cell->accesses[kept++] = past;
+        struct access *past = &cell->accesses[i];
+        if (past->bytes & bytes && covers(&access, past))
+            past->bytes &= (uint8_t)~bytes;
+        if (!past->bytes)
+            continue;
+        if (kept != i)
+            cell->accesses[kept] = *past;
+        kept++;
     }
     if (kept == MAX_ACCESSES)
         execution_failed(MC_MODEL_LIMIT, site, NULL, "too many different accesses to one word");
@@ -138,13 +149,29 @@ static void record(struct cell *cell, uint8_t bytes, int kind, const void *site)
     cell->count = (uint8_t)(kept + 1);
 }
 
-/* Loops and neighbouring fields touch the same word again and again between two steps. */
+/* Loops and neighbouring fields touch the same word again and again between two steps. Then nothing is new: there has
+   been nobody else since, and whoever races with this access races with the one that is known. */
 static bool is_repetition(const struct cell *cell, uint8_t bytes, int kind) {
-    if (cell->count == 0)
-        return false;
-    const struct access *last = &cell->accesses[cell->count - 1];
-    return last->thread == mc.current && last->kind == kind && last->bytes == bytes &&
-           last->epoch == mc.thread[mc.current].current.clock[mc.current];
+    const uint32_t epoch = mc.thread[mc.current].current.clock[mc.current];
+    for (int i = cell->count - 1; i >= 0; i--) {
+        const struct access *past = &cell->accesses[i];
+        if (past->thread != mc.current || past->epoch != epoch)
+            return false;
+        if (!(bytes & ~past->bytes) && (past->kind == kind || (past->kind == WRITE && kind == READ)))
+            return true;
+    }
+    return false;
+}
+
+/* Plain code writes here: whatever atomic objects there are begin anew. */
+static void forget_atomics(const struct cell *cell, size_t offset, size_t size) {
+    static const uint8_t none[8];
+    if (memcmp(cell->locations, none, sizeof none) == 0)
+        return;
+    for (size_t i = offset; i < offset + size; i++) {
+        if (cell->locations[i])
+            memory_forget((uint8_t)(cell->locations[i] - 1));
+    }
 }
 
 static void touch(uintptr_t address, size_t size, int kind, bool reads, const void *site) {
@@ -157,12 +184,8 @@ static void touch(uintptr_t address, size_t size, int kind, bool reads, const vo
             check(cell, bytes, kind, reads, address, site);
             record(cell, bytes, kind, site);
         }
-        if (kind == WRITE || kind == LIFETIME_END) {
-            for (size_t i = offset; i < offset + part; i++) {
-                if (cell->locations[i])
-                    memory_forget((uint8_t)(cell->locations[i] - 1));
-            }
-        }
+        if (kind == WRITE || kind == LIFETIME_END)
+            forget_atomics(cell, offset, part);
         address += part;
         size -= part;
     }

@@ -9,7 +9,7 @@
 static uint32_t mutex;
 static int counter;
 
-static void wait_while(uint32_t *word, uint32_t value) {
+__attribute__((noinline)) static void wait_while(uint32_t *word, uint32_t value) {
     mc_futex_wait(word, value, MC_NEVER, __builtin_return_address(0));
 }
 
