@@ -44,7 +44,7 @@ def configure(directory):
     subprocess.run(["cmake", "--build", directory, "--target", *PROGRAMS], check=True, stdout=subprocess.DEVNULL)
 
 
-PROGRAMS = ["plc_torture_tiny"]
+PROGRAMS = ["plc_torture_tiny", "plc_fuzz_replay"]
 
 
 def arguments_for(configuration, target, seconds, seed):
