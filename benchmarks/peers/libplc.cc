@@ -16,10 +16,6 @@
 #include <plc/rwlock.h>
 #define PLC_BENCH_HAS_RWLOCK 1
 #endif
-#if __has_include(<plc/rwlock_scalable.h>)
-#include <plc/rwlock_scalable.h>
-#define PLC_BENCH_HAS_RWLOCK_SCALABLE 1
-#endif
 
 namespace plc_bench {
 namespace {
@@ -140,30 +136,6 @@ class once {
     }
     plc_once_t once_ = PLC_ONCE_INIT;
 };
-#endif
-
-#ifdef PLC_BENCH_HAS_RWLOCK_SCALABLE
-class rwlock_scalable {
-  public:
-    void lock() {
-        plc_rwlock_scalable_write_lock(&rwlock_);
-    }
-    void unlock() {
-        plc_rwlock_scalable_write_unlock(&rwlock_);
-    }
-    void lock_shared() {
-        plc_rwlock_scalable_read_lock(&rwlock_);
-    }
-    void unlock_shared() {
-        plc_rwlock_scalable_read_unlock(&rwlock_);
-    }
-
-  private:
-    plc_rwlock_scalable_t rwlock_ = PLC_RWLOCK_SCALABLE_INIT;
-};
-
-// A peer of its own, since it is another type: its row stands beside libplc's.
-const bool scalable_registered = add_peer(peer_table("libplc_scalable").with_rwlock<rwlock_scalable>());
 #endif
 
 const bool registered = [] {
