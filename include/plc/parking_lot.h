@@ -109,5 +109,12 @@ plc_unpark_requeue(const void *from, const void *to, enum plc_requeue_op (*valid
                    uintptr_t (*callback)(void *context, enum plc_requeue_op op, struct plc_unpark_result result),
                    void *context);
 
+/** Says that signal handlers of this process may use locks that are built on the lot, libplc's own included. A handler that waits
+ *  for a lock while its thread holds a bucket, for a moment and unknowingly, could wait for ever: the lock's owner may
+ *  need that bucket. From now on signals are blocked in such sections, which costs two system calls in each; locking and unlocking
+ *  without contention cost what they did. Call it before the first such handler is installed. May be called again, and
+ *  from any thread. libplc_pthread.so calls it when the program installs a handler. */
+PLC_API void plc_signals_may_lock(void);
+
 PLC_END_DECLS
 #endif

@@ -24,6 +24,7 @@ static void wake_thread(struct plc_waiter *waiter) {
 }
 
 struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
+    plc_wait_enter();
     struct plc_thread *self = plc_thread_self();
     struct plc_waiter *waiter = self->waiter_in_use ? on_stack : &self->waiter;
     if (waiter == on_stack || !self->waiter_ready)
@@ -43,6 +44,7 @@ void plc_waiter_give_back(struct plc_waiter *waiter, struct plc_waiter *on_stack
     else
         plc_thread_self()->waiter_in_use = false;
     plc_lifetime_end_(waiter, sizeof *waiter);
+    plc_wait_leave(); /* the last, as the thread may be cancelled here */
 }
 
 /* ---- Into the queue */

@@ -4,6 +4,7 @@
 #define PLC_PLATFORM_H
 
 #include <plc/deadline.h>
+#include <plc/detail/atomic.h>
 
 PLC_BEGIN_DECLS
 
@@ -90,10 +91,48 @@ __attribute__((noreturn)) void plc_os_fatal(const char *type, const void *addres
 
 /* ---- Seams */
 
-/* Around each section that holds a bucket lock. Here nothing; a build for programs whose signal handlers lock may block
-   signals between the two. */
+/* Around each section that holds a bucket lock, and around each wait in which a thread's node may be queued. Usually they cost
+   a look at one word; guard.c says what they do in a process that has asked for it. */
+enum {
+    PLC_OS_GUARD_SIGNALS = 1u,      /* no handler runs in a section */
+    PLC_OS_GUARD_CANCELLATION = 2u, /* no asynchronous cancellation acts in a section or a wait */
+};
+
+#if defined(PLC_MODEL)
 static inline void plc_lot_enter(void) {}
 static inline void plc_lot_leave(void) {}
+static inline void plc_wait_enter(void) {}
+static inline void plc_wait_leave(void) {}
+#else
+extern uint32_t plc_os_guards;
+void plc_os_enter_section(uint32_t guards);
+void plc_os_leave_section(uint32_t guards);
+void plc_os_defer_cancellation(void);
+void plc_os_admit_cancellation(void);
+
+static inline void plc_lot_enter(void) {
+    uint32_t guards = plc_load_relaxed(&plc_os_guards); /* relaxed, as the others: a switch without data */
+    if (PLC_UNLIKELY(guards != 0))
+        plc_os_enter_section(guards);
+}
+static inline void plc_lot_leave(void) {
+    uint32_t guards = plc_load_relaxed(&plc_os_guards);
+    if (PLC_UNLIKELY(guards != 0))
+        plc_os_leave_section(guards);
+}
+static inline void plc_wait_enter(void) {
+    if (PLC_UNLIKELY(plc_load_relaxed(&plc_os_guards) & PLC_OS_GUARD_CANCELLATION))
+        plc_os_defer_cancellation();
+}
+static inline void plc_wait_leave(void) {
+    if (PLC_UNLIKELY(plc_load_relaxed(&plc_os_guards) & PLC_OS_GUARD_CANCELLATION))
+        plc_os_admit_cancellation();
+}
+#endif
+
+/* A thread of this process may be cancelled asynchronously: switches that guard on. plc_signals_may_lock, in
+   plc/parking_lot.h, switches the other on. Exported for libplc_pthread.so, not API. */
+PLC_API void plc_signals_may_cancel_(void);
 
 /* Says to the model checker that an object is dead, so that any later touch is reported. */
 #if defined(PLC_MODEL)

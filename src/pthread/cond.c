@@ -34,21 +34,21 @@ static plc_condvar_t *word_of(pthread_cond_t *cond) {
 
 static void sleep_begins(void *context) {
     (void)context;
-    (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* acts on what is pending */
+    (void)dropin_real()->setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* acts on what is pending */
 }
 
 static void sleep_ends(void *context) {
     (void)context;
-    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
+    (void)dropin_real()->setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
 }
 
 static bool wait_cancellably(pthread_cond_t *cond, const struct plc_condvar_request *request) {
     int type;
-    (void)pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+    (void)dropin_real()->setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     pthread_testcancel();
     bool notified = plc_condvar_wait_core_(word_of(cond), request);
     if (PLC_UNLIKELY(type != PTHREAD_CANCEL_DEFERRED))
-        (void)pthread_setcanceltype(type, NULL);
+        (void)dropin_real()->setcanceltype(type, NULL);
     return notified;
 }
 

@@ -6,7 +6,11 @@
 #include <plc/detail/config.h>
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/types.h>
 #include <time.h>
+
+typedef void (*dropin_handler)(int);
 
 struct dropin_real {
     int (*mutex_init)(pthread_mutex_t *, const pthread_mutexattr_t *);
@@ -37,6 +41,12 @@ struct dropin_real {
     int (*rwlock_clockrdlock)(pthread_rwlock_t *, clockid_t, const struct timespec *);
     int (*rwlock_clockwrlock)(pthread_rwlock_t *, clockid_t, const struct timespec *);
     int (*rwlock_unlock)(pthread_rwlock_t *);
+    int (*setcanceltype)(int, int *);
+    int (*sigaction)(int, const struct sigaction *, struct sigaction *);
+    dropin_handler (*signal)(int, dropin_handler);
+    dropin_handler (*sysv_signal)(int, dropin_handler);
+    dropin_handler (*sigset)(int, dropin_handler);
+    pid_t (*fork_alone)(void); /* _Fork; null before glibc 2.34 */
 };
 
 /* The functions, found on first use. The search may call malloc, and malloc may use our locks; so nobody calls this

@@ -3,6 +3,7 @@
 #include "thread.h"
 
 #include "cond_shared.h"
+#include "layout.h"
 #include "real.h"
 #include "statistics.h"
 
@@ -37,6 +38,20 @@ static void after_fork_in_child(void) {
     dropin_cond_shared_after_fork();
     dropin_statistics_after_fork();
 }
+
+/* glibc's _Fork runs no handlers, but its child has a tid of its own just the same. A child made by a raw system call
+   keeps its parent's, here as in glibc. */
+static pid_t fork_alone(void) {
+    const struct dropin_real *real = dropin_real();
+    if (real->fork_alone == NULL)
+        return fork();
+    pid_t child = real->fork_alone();
+    if (child == 0)
+        after_fork_in_child();
+    return child;
+}
+
+DROPIN_EXPORT(_Fork, fork_alone);
 
 /* Everything works before this ran: it only saves later calls the search for glibc's functions. */
 __attribute__((constructor)) static void start(void) {

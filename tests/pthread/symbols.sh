@@ -24,6 +24,8 @@ expand() {
     expand __pthread_mutex_ init destroy lock trylock unlock
     expand __pthread_rwlock_ init destroy rdlock wrlock tryrdlock trywrlock unlock
     echo __pthread_once
+    expand '' sigaction __sigaction signal bsd_signal ssignal sysv_signal __sysv_signal sigset # to know of handlers
+    expand '' pthread_setcanceltype _Fork
     [ "$build" = plain ] || expand _ exit Exit
 } | sort >"$directory/expected"
 nm -D --defined-only "$library" | awk '{print $NF}' | sort >"$directory/exported"
