@@ -129,6 +129,7 @@ int main(int argc, char **argv) {
     if (!parse_all(argc, argv, parsed))
         return 2;
     use_small_stacks();
+    parsed.rounds.watched = !parsed.one_thread;
     if (!parsed.one_thread)
         keep_second_thread();
     plc_bench::calibrate_delay();

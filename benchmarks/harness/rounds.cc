@@ -5,13 +5,14 @@
 #include "harness/crew.h"
 #include "harness/disturbance.h"
 #include "harness/registry.h"
+#include "harness/watchdog.h"
 
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <map>
+#include <memory>
 #include <random>
 #include <regex>
 #include <unistd.h>
@@ -131,6 +132,13 @@ bool run_rounds(const round_options &options, const std::string &filter) {
     sigaction(SIGINT, &on_interrupt, nullptr);
     sigaction(SIGTERM, &on_interrupt, nullptr);
 
+    // The watchdog's thread writes only while this one waits for a run.
+    std::unique_ptr<watchdog> dog;
+    if (options.watched)
+        dog = std::make_unique<watchdog>([&] {
+            writer.Finalize();
+            json.close();
+        });
     std::mt19937_64 random(options.seed);
     // Where everything is disturbed, repeating everything helps nobody.
     std::size_t repeat_budget = runs_per_round * options.rounds / 5;
@@ -142,7 +150,12 @@ bool run_rounds(const round_options &options, const std::string &filter) {
             std::shuffle(each.peers.begin(), each.peers.end(), random);
             for (const std::string &peer : each.peers) {
                 run result;
-                if (interrupted || !run_undisturbed(options, each.name + "/" + peer, repeat_budget, result))
+                if (dog)
+                    dog->begin(each.name + "/" + peer);
+                bool measured = !interrupted && run_undisturbed(options, each.name + "/" + peer, repeat_budget, result);
+                if (dog)
+                    dog->end();
+                if (!measured)
                     continue;
                 result.repetition_index = number;
                 result.repetitions = options.rounds;

@@ -13,6 +13,7 @@ struct round_options {
     uint64_t seed = 1;
     unsigned first_round = 0;       // the number of the first one, where several processes share the rounds
     unsigned waits_every = 5;       // only each fifth round has timed runs as well; 0: none has
+    bool watched = true;            // by a thread that ends the program when a run gets stuck
     unsigned repeats = 1;           // how often a disturbed run is repeated
     double foreign_limit = 0.12;    // the share of others that makes a run disturbed
     std::string json;               // the report, in Google Benchmark's format

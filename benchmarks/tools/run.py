@@ -19,6 +19,8 @@ QUICK_PEERS = "libplc,libplc_scalable,glibc,std,parking_lot"
 # Of the growth matrix, whose cells are slow.
 GROWTH_PEERS = {"libplc", "glibc", "parking_lot", "rust_std"}
 GROWTH_ROUNDS = 3
+# How plc_bench ends when a run does not.
+STUCK = 3
 # glibc's cells are run preloaded too: these in each round; with --full and --publish all others in a few.
 UNCONTENDED = "^uncontended/"
 PRELOADED_ROUNDS = 4
@@ -110,6 +112,9 @@ def run_binary(options, binary, matrix, extra, preload=None, quiet=False):
                    "--repeats=%d" % options.repeats, "--matrix=" + matrix] + extra
         done = subprocess.run(command, env=environment, stderr=subprocess.PIPE if quiet else None, text=True,
                               check=False)
+        if done.returncode == STUCK:
+            print("A run got stuck: its process's further rounds are missing", file=sys.stderr)
+            return json.load(open(out.name))
         # The dynamic linker only warns when it cannot preload, and the run would measure glibc twice.
         if done.returncode != 0 or "cannot be preloaded" in (done.stderr or ""):
             sys.exit("plc_bench failed (%d): %s" % (done.returncode, done.stderr or "see above"))
