@@ -4,7 +4,8 @@ from figures import OURS, geometric_mean, of_workload, parameters_of, ratio, to_
 
 
 class Bar:
-    """One line of the table. `at_least` turns the limit round; `value` None: not measured."""
+    """One line of the table. `at_least` turns the limit round; `limit` None: to be seen, not judged; `value` None: not
+    measured."""
 
     def __init__(self, text, limit, value, note="", at_least=False):
         self.text, self.limit, self.value, self.note, self.at_least = text, limit, value, note, at_least
@@ -13,6 +14,8 @@ class Bar:
     def verdict(self):
         if self.value is None:
             return "not measured"
+        if self.limit is None:
+            return ""
         # Two decimals, or a thousandth where the limit itself is finer, are what the figures are good for.
         measured = round(self.value, 2 if self.limit >= 0.1 else 3)
         return "met" if (measured >= self.limit if self.at_least else measured <= self.limit) else "MISSED"
@@ -75,6 +78,8 @@ def contended(cells):
         yield Bar(text + what, limit, value, note)
     jain, note = min(((entry.get("jain", 0), short(name)) for entry, name in entries), default=(None, ""))
     yield Bar(text + "lowest Jain", 0.95, jain, note, at_least=True)
+    longest, note = worst_of([(entry.get("wait_max_ns"), short(name)) for entry, name in entries])
+    yield Bar(text + "longest wait, ms", None, longest / 1e6 if longest else None, note)
 
 
 def is_long_section(parameters):

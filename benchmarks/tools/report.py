@@ -34,10 +34,10 @@ def bars_table(cells):
              "| bar | limit | measured | | where |", "|---|---:|---:|---|---|"]
     for bar in all_bars(cells):
         measured = "" if bar.value is None else ("%.2f" if bar.value < 100 else "%.0f") % bar.value
-        if bar.value is not None and bar.limit < 0.1:
+        limit = "" if bar.limit is None else (">= " if bar.at_least else "<= ") + "%g" % bar.limit
+        if bar.value is not None and bar.limit is not None and bar.limit < 0.1:
             measured = "%.3g" % bar.value
-        lines.append(row([bar.text, (">= " if bar.at_least else "<= ") + "%g" % bar.limit, measured, bar.verdict,
-                          bar.note]))
+        lines.append(row([bar.text, limit, measured, bar.verdict, bar.note]))
     return lines + control(of_workload(cells, "contended")) + [""]
 
 
@@ -115,10 +115,10 @@ def header(results):
     entries = [entry for peers in cells.values() for entry in peers.values()]
     lines = ["# libplc beside its peers", "",
              "%s, %s processors, %s; up to %d shuffled rounds of %s ms runs, seed %s. Medians in nanoseconds per "
-             "operation; ratios are medians of libplc's time divided by the peer's in the same round; below 1 libplc is "
-             "faster." % (context.get("machine", "?"), context.get("num_cpus", "?"), context.get("date", "?"),
-                          max(len(entry["rounds"]) for entry in entries), context.get("duration_ms", "?"),
-                          context.get("seed", "?"))]
+             "operation; ratios are medians of libplc's time divided by the peer's in the same round; below 1 libplc "
+             "is faster." % (context.get("machine", "?"), context.get("num_cpus", "?"), context.get("date", "?"),
+                             max(len(entry["rounds"]) for entry in entries), context.get("duration_ms", "?"),
+                             context.get("seed", "?"))]
     disturbed, total = sum(entry["disturbed"] for entry in entries), sum(len(entry["rounds"]) for entry in entries)
     if disturbed:
         lines.append("**%d of %d runs were disturbed by other work on the machine.**" % (disturbed, total))

@@ -27,7 +27,7 @@ PRELOADED_ROUNDS = 4
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks/results"
 # rounds, milliseconds of a run, peers
-SIZES = {"quick": (9, 70, QUICK_PEERS), "full": (15, 250, "all"), "publish": (9, 60, "all")}
+SIZES = {"quick": (9, 70, QUICK_PEERS), "full": (15, 250, "all"), "publish": (9, 50, "all")}
 
 
 # Set by the first interrupt: what has been measured is still written.
@@ -56,7 +56,7 @@ def parse_arguments():
     parser.add_argument("--peers", help="comma-separated, or 'all'; default %s, with --full and --publish all" %
                         QUICK_PEERS)
     parser.add_argument("--rounds", type=int, help="default 9, with --full 15")
-    parser.add_argument("--duration-ms", type=int, help="of each run; default 70, with --full 250, --publish 60")
+    parser.add_argument("--duration-ms", type=int, help="of each run; default 70, with --full 250, --publish 50")
     parser.add_argument("--repeats", type=int, default=1, help="repeat a disturbed run so often (default 1)")
     parser.add_argument("--seed", type=int, default=None, help="of the shuffling; printed")
     parser.add_argument("--priority", action="store_true",

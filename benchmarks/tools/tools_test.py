@@ -139,12 +139,14 @@ class Verdicts(unittest.TestCase):
     def test_long_sections_only_from_four_threads_on_and_with_nothing_outside(self):
         def cell(threads, outside, ns, jain):
             return {"contended/threads:%d/section:1000/outside:%d" % (threads, outside):
-                    {"libplc": entry([ns], processor_ns=ns + 100, jain=jain)}}
+                    {"libplc": entry([ns], processor_ns=ns + 100, jain=jain, wait_max_ns=threads * 1e6)}}
         cells = {**cell(2, 0, 5000, 0.1), **cell(4, 0, 1040, 0.99), **cell(64, 0, 1060, 0.96), **cell(4, 1000, 9, 0.2)}
         text = "1 us sections, 4 and more threads, "
         self.assertEqual(self.bar(cells, text + "ns").value, 1060)
         self.assertEqual(self.bar(cells, text + "processor ns").value, 1160)
         self.assertEqual(self.bar(cells, text + "lowest Jain").value, 0.96)
+        longest = self.bar(cells, text + "longest wait, ms")
+        self.assertEqual((longest.value, longest.verdict), (64, ""))
 
     def test_shares_of_readers_and_writers(self):
         cells = {"rwlock_sides/writers:1/readers:15/section:0": {"libplc": entry([1], reads_share=0.98)},
