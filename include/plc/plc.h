@@ -15,6 +15,8 @@
 #include <plc/rwlock.h>
 #include <plc/rwlock_scalable.h>
 #include <plc/unparker.h>
+#include <plc/waiters.h>
 #include <plc/waker.h>
+#include <plc/word_parker.h>
 
 #endif
