@@ -24,7 +24,7 @@
  *   [V2] a push's exchange-release -> the acquire of the exchange that sets X: the node.
  *   [V3] the release that clears X, or a compare-exchange -> the acquire of whoever pushes, sets X or looks at the value: what
  *        happened before the value was stored, and the links of the list.
- *   [P1] the unpark -> the woken thread's return from its park. */
+ *   A woken thread's return from its park comes after the unpark by the parker's own [P1]. */
 enum { VALUE_BITS = PLC_WAITERS_VALUES - 1, X = PLC_WAITERS_VALUES, NODE_ALIGNMENT = 64 };
 
 struct node {
