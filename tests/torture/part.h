@@ -25,6 +25,7 @@ class Part {
 
 std::unique_ptr<Part> make_mutexes(const Configuration &configuration);
 std::unique_ptr<Part> make_rwlocks(const Configuration &configuration);
+std::unique_ptr<Part> make_scalables(const Configuration &configuration);
 std::unique_ptr<Part> make_channels(const Configuration &configuration);
 std::unique_ptr<Part> make_letter_boxes(const Configuration &configuration);
 std::unique_ptr<Part> make_onces(const Configuration &configuration);

@@ -45,6 +45,7 @@ class PlcWorld final : public World {
     explicit PlcWorld(const Configuration &configuration) : World(configuration) {
         add(make_mutexes(configuration), 10);
         add(make_rwlocks(configuration), 10);
+        add(make_scalables(configuration), 10);
         add(make_channels(configuration), 10);
         add(make_letter_boxes(configuration), 10);
         add(make_onces(configuration), 10);
