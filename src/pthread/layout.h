@@ -103,4 +103,11 @@ PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__flags) == 48, "the kind of
 #define DROPIN_EXPORT(name, function)                                                                                  \
     extern __typeof__(function)(name) __attribute__((alias(#function), visibility("default")))
 
+/* The same for names that only the rest of a static glibc calls. */
+#ifdef DROPIN_STATIC
+#define DROPIN_EXPORT_STATIC(name, function) DROPIN_EXPORT(name, function)
+#else
+#define DROPIN_EXPORT_STATIC(name, function) PLC_STATIC_ASSERT(1, "takes the semicolon")
+#endif
+
 #endif

@@ -236,6 +236,8 @@ DROPIN_EXPORT(__pthread_mutex_destroy, mutex_destroy);
 DROPIN_EXPORT(__pthread_mutex_lock, dropin_mutex_lock);
 DROPIN_EXPORT(__pthread_mutex_trylock, mutex_trylock);
 DROPIN_EXPORT(__pthread_mutex_unlock, dropin_mutex_unlock);
+DROPIN_EXPORT_STATIC(__pthread_mutex_timedlock, mutex_timedlock);
+DROPIN_EXPORT_STATIC(__pthread_mutex_clocklock, mutex_clocklock);
 
 /* <pthread.h> turns this older name into the newer one, so it is spelt for the assembler only. */
 extern __typeof__(mutex_consistent) consistent_np __asm__("pthread_mutex_consistent_np")

@@ -39,6 +39,7 @@ static void after_fork_in_child(void) {
     dropin_statistics_after_fork();
 }
 
+#ifndef DROPIN_STATIC
 /* glibc's _Fork runs no handlers, but its child has a tid of its own just the same. A child made by a raw system call
    keeps its parent's, here as in glibc. */
 static pid_t fork_alone(void) {
@@ -52,6 +53,7 @@ static pid_t fork_alone(void) {
 }
 
 DROPIN_EXPORT(_Fork, fork_alone);
+#endif
 
 /* Everything works before this ran: it only saves later calls the search for glibc's functions. */
 __attribute__((constructor)) static void start(void) {
