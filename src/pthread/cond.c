@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* pthread_cond_*: private conds on plc_condvar_t, with mutexes of ours or of glibc's; shared conds are glibc's. */
+#include "cond.h"
+
 #include "cond_shared.h"
 #include "deadlines.h"
 #include "mutex.h"
@@ -151,12 +153,12 @@ static int wait_limited(pthread_cond_t *cond, pthread_mutex_t *mutex, const stru
     return wait_private(cond, mutex, dropin_deadline(limit->has_clock ? limit->clock : clock, limit->time));
 }
 
-static int cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex) {
+int dropin_cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex) {
     const struct dropin_cond_limit limit = {NULL, false, CLOCK_REALTIME};
     return wait_limited(cond, mutex, &limit);
 }
 
-static int cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+int dropin_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
                           const struct timespec *restrict time) {
     const struct dropin_cond_limit limit = {time, false, CLOCK_REALTIME};
     return wait_limited(cond, mutex, &limit);
@@ -170,7 +172,7 @@ static int cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_t *restri
 
 /* ---- Waking */
 
-static int cond_signal(pthread_cond_t *cond) {
+int dropin_cond_signal(pthread_cond_t *cond) {
     if (PLC_UNLIKELY((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0))
         return dropin_cond_shared_signal(cond);
     dropin_count(DROPIN_COUNT_WAKE);
@@ -178,7 +180,7 @@ static int cond_signal(pthread_cond_t *cond) {
     return 0;
 }
 
-static int cond_broadcast(pthread_cond_t *cond) {
+int dropin_cond_broadcast(pthread_cond_t *cond) {
     if (PLC_UNLIKELY((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0))
         return dropin_cond_shared_broadcast(cond);
     dropin_count(DROPIN_COUNT_WAKE);
@@ -188,7 +190,7 @@ static int cond_broadcast(pthread_cond_t *cond) {
 
 /* ---- Birth and death */
 
-static int cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *restrict attributes) {
+int dropin_cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *restrict attributes) {
     int word = 0;
     if (attributes != NULL)
         memcpy(&word, attributes, sizeof word);
@@ -201,23 +203,23 @@ static int cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *re
 }
 
 /* Waiters that were woken no longer look at a cond of ours, so there is nobody to wait for. */
-static int cond_destroy(pthread_cond_t *cond) {
+int dropin_cond_destroy(pthread_cond_t *cond) {
     if ((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0)
         return dropin_real()->cond_destroy(cond);
     return 0;
 }
 
-DROPIN_EXPORT(pthread_cond_init, cond_init);
-DROPIN_EXPORT(pthread_cond_destroy, cond_destroy);
-DROPIN_EXPORT(pthread_cond_wait, cond_wait);
-DROPIN_EXPORT(pthread_cond_timedwait, cond_timedwait);
+DROPIN_EXPORT(pthread_cond_init, dropin_cond_init);
+DROPIN_EXPORT(pthread_cond_destroy, dropin_cond_destroy);
+DROPIN_EXPORT(pthread_cond_wait, dropin_cond_wait);
+DROPIN_EXPORT(pthread_cond_timedwait, dropin_cond_timedwait);
 DROPIN_EXPORT(pthread_cond_clockwait, cond_clockwait);
-DROPIN_EXPORT(pthread_cond_signal, cond_signal);
-DROPIN_EXPORT(pthread_cond_broadcast, cond_broadcast);
-DROPIN_EXPORT_STATIC(__pthread_cond_init, cond_init);
-DROPIN_EXPORT_STATIC(__pthread_cond_destroy, cond_destroy);
-DROPIN_EXPORT_STATIC(__pthread_cond_wait, cond_wait);
-DROPIN_EXPORT_STATIC(__pthread_cond_timedwait, cond_timedwait);
+DROPIN_EXPORT(pthread_cond_signal, dropin_cond_signal);
+DROPIN_EXPORT(pthread_cond_broadcast, dropin_cond_broadcast);
+DROPIN_EXPORT_STATIC(__pthread_cond_init, dropin_cond_init);
+DROPIN_EXPORT_STATIC(__pthread_cond_destroy, dropin_cond_destroy);
+DROPIN_EXPORT_STATIC(__pthread_cond_wait, dropin_cond_wait);
+DROPIN_EXPORT_STATIC(__pthread_cond_timedwait, dropin_cond_timedwait);
 DROPIN_EXPORT_STATIC(__pthread_cond_clockwait, cond_clockwait);
-DROPIN_EXPORT_STATIC(__pthread_cond_signal, cond_signal);
-DROPIN_EXPORT_STATIC(__pthread_cond_broadcast, cond_broadcast);
+DROPIN_EXPORT_STATIC(__pthread_cond_signal, dropin_cond_signal);
+DROPIN_EXPORT_STATIC(__pthread_cond_broadcast, dropin_cond_broadcast);

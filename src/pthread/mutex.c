@@ -84,7 +84,7 @@ int dropin_mutex_lock(pthread_mutex_t *mutex) {
     return lock_slow(mutex);
 }
 
-static int mutex_trylock(pthread_mutex_t *mutex) {
+int dropin_mutex_trylock(pthread_mutex_t *mutex) {
     int kind = dropin_mutex_kind(mutex);
     if (kind == PTHREAD_MUTEX_RECURSIVE_NP && dropin_mutex_is_mine(mutex))
         return enter_again(mutex);
@@ -118,7 +118,7 @@ static int lock_until(pthread_mutex_t *mutex, int kind, clockid_t clock, const s
     return 0;
 }
 
-static int mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time) {
+int dropin_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time) {
     int kind = dropin_mutex_kind(mutex);
     if (dropin_kind_is_foreign(kind)) {
         dropin_count(DROPIN_COUNT_GLIBC);
@@ -182,7 +182,7 @@ int dropin_mutex_unlock(pthread_mutex_t *mutex) {
 
 /* ---- Birth and death */
 
-static int mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
+int dropin_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
     unsigned word = 0;
     if (attributes != NULL)
         memcpy(&word, attributes, sizeof word);
@@ -193,7 +193,7 @@ static int mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attribu
     return 0;
 }
 
-static int mutex_destroy(pthread_mutex_t *mutex) {
+int dropin_mutex_destroy(pthread_mutex_t *mutex) {
     int kind = dropin_mutex_kind(mutex);
     if (dropin_kind_is_foreign(kind))
         return dropin_real()->mutex_destroy(mutex);
@@ -221,22 +221,22 @@ static int mutex_setprioceiling(pthread_mutex_t *restrict mutex, int ceiling, in
     return dropin_real()->mutex_setprioceiling(mutex, ceiling, old_ceiling);
 }
 
-DROPIN_EXPORT(pthread_mutex_init, mutex_init);
-DROPIN_EXPORT(pthread_mutex_destroy, mutex_destroy);
+DROPIN_EXPORT(pthread_mutex_init, dropin_mutex_init);
+DROPIN_EXPORT(pthread_mutex_destroy, dropin_mutex_destroy);
 DROPIN_EXPORT(pthread_mutex_lock, dropin_mutex_lock);
-DROPIN_EXPORT(pthread_mutex_trylock, mutex_trylock);
-DROPIN_EXPORT(pthread_mutex_timedlock, mutex_timedlock);
+DROPIN_EXPORT(pthread_mutex_trylock, dropin_mutex_trylock);
+DROPIN_EXPORT(pthread_mutex_timedlock, dropin_mutex_timedlock);
 DROPIN_EXPORT(pthread_mutex_clocklock, mutex_clocklock);
 DROPIN_EXPORT(pthread_mutex_unlock, dropin_mutex_unlock);
 DROPIN_EXPORT(pthread_mutex_consistent, mutex_consistent);
 DROPIN_EXPORT(pthread_mutex_getprioceiling, mutex_getprioceiling);
 DROPIN_EXPORT(pthread_mutex_setprioceiling, mutex_setprioceiling);
-DROPIN_EXPORT(__pthread_mutex_init, mutex_init);
-DROPIN_EXPORT(__pthread_mutex_destroy, mutex_destroy);
+DROPIN_EXPORT(__pthread_mutex_init, dropin_mutex_init);
+DROPIN_EXPORT(__pthread_mutex_destroy, dropin_mutex_destroy);
 DROPIN_EXPORT(__pthread_mutex_lock, dropin_mutex_lock);
-DROPIN_EXPORT(__pthread_mutex_trylock, mutex_trylock);
+DROPIN_EXPORT(__pthread_mutex_trylock, dropin_mutex_trylock);
 DROPIN_EXPORT(__pthread_mutex_unlock, dropin_mutex_unlock);
-DROPIN_EXPORT_STATIC(__pthread_mutex_timedlock, mutex_timedlock);
+DROPIN_EXPORT_STATIC(__pthread_mutex_timedlock, dropin_mutex_timedlock);
 DROPIN_EXPORT_STATIC(__pthread_mutex_clocklock, mutex_clocklock);
 
 /* <pthread.h> turns this older name into the newer one, so it is spelt for the assembler only. */

@@ -11,6 +11,12 @@
 int dropin_mutex_lock(pthread_mutex_t *mutex);
 int dropin_mutex_unlock(pthread_mutex_t *mutex);
 
+/* The same for C11's. */
+int dropin_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int dropin_mutex_destroy(pthread_mutex_t *mutex);
+int dropin_mutex_trylock(pthread_mutex_t *mutex);
+int dropin_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time);
+
 /* The owner is read by others only to compare it with their own tid, which nobody else stores: relaxed everywhere. */
 static inline bool dropin_mutex_is_mine(const pthread_mutex_t *mutex) {
     return plc_load_relaxed(&mutex->__data.__owner) == dropin_tid();

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* pthread_once in glibc's own 32-bit protocol, with the parking lot for those that wait. */
+#include "once.h"
+
 #include "layout.h"
 #include "statistics.h"
 #include "thread.h"
@@ -83,7 +85,7 @@ static __attribute__((noinline)) int once_slow(uint32_t *word, void (*routine)(v
     }
 }
 
-static int once(pthread_once_t *control, void (*routine)(void)) {
+int dropin_once(pthread_once_t *control, void (*routine)(void)) {
     uint32_t *word = (uint32_t *)(void *)control;
     dropin_count(DROPIN_COUNT_ONCE);
     if (PLC_LIKELY((plc_load_acquire(word) & DONE) != 0)) /* acquire [D1] */
@@ -91,5 +93,5 @@ static int once(pthread_once_t *control, void (*routine)(void)) {
     return once_slow(word, routine);
 }
 
-DROPIN_EXPORT(pthread_once, once);
-DROPIN_EXPORT(__pthread_once, once);
+DROPIN_EXPORT(pthread_once, dropin_once);
+DROPIN_EXPORT(__pthread_once, dropin_once);

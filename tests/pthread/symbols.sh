@@ -21,6 +21,9 @@ expand() {
     expand pthread_rwlock_ init destroy rdlock wrlock tryrdlock trywrlock timedrdlock timedwrlock clockrdlock \
         clockwrlock unlock
     echo pthread_once
+    expand mtx_ init destroy lock trylock timedlock unlock
+    expand cnd_ init destroy wait timedwait signal broadcast
+    echo call_once
     expand __pthread_mutex_ init destroy lock trylock unlock
     expand __pthread_rwlock_ init destroy rdlock wrlock tryrdlock trywrlock unlock
     echo __pthread_once
@@ -42,7 +45,7 @@ fi
 # glibc's own table says what a family is: every name there must be ours, but for the attributes.
 libc=$(ldd "$library" | awk '$1 == "libc.so.6" {print $3}')
 nm -D --defined-only "$libc" | awk '{print $NF}' | sed 's/@.*//' | sort -u |
-    grep -E '^(__)?pthread_(mutex|cond|rwlock|once)' | grep -v attr >"$directory/glibc"
+    grep -E '^((__)?pthread_(mutex|cond|rwlock|once)|mtx_|cnd_|call_once)' | grep -v attr >"$directory/glibc"
 if [ -n "$(comm -23 "$directory/glibc" "$directory/exported")" ]; then
     echo "symbols.sh: glibc has these too:" >&2
     comm -23 "$directory/glibc" "$directory/exported" >&2
