@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* plc-run: runs a program with libplc's locks in place of glibc's. */
+#include "program.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ enum {
     EXIT_NOT_FOUND = 127,
 };
 
-enum { PATH_SIZE = 4096 };
+enum { PATH_SIZE = PROGRAM_PATH_SIZE };
 
 static const char usage_text[] = "Usage: plc-run [--stats] PROGRAM [ARGUMENT]...\n"
                                  "Runs PROGRAM with libplc's mutexes, conds, rwlocks and onces in place of glibc's.\n"
@@ -27,11 +29,11 @@ static const char usage_text[] = "Usage: plc-run [--stats] PROGRAM [ARGUMENT]...
                                  "Exit status: PROGRAM's own, or\n"
                                  "    2  plc-run was called wrongly\n"
                                  "  125  plc-run could not do its work\n"
-                                 "  126  PROGRAM was found but cannot be run\n"
+                                 "  126  PROGRAM was found but cannot be run, or not with libplc's locks\n"
                                  "  127  PROGRAM was not found\n"
                                  "\n"
-                                 "Programs that are linked statically, or run with another user's rights, do not\n"
-                                 "load preloaded libraries and run on their own locks as ever.\n";
+                                 "Programs that are linked statically, run with other rights than yours, or have\n"
+                                 "another word size than libplc, do not load preloaded libraries: they are not run.\n";
 
 static int fail_usage(const char *message, const char *what) {
     (void)fprintf(stderr, "plc-run: %s%s\nTry 'plc-run --help'.\n", message, what);
@@ -95,6 +97,12 @@ static int run(const char *library_name, char **program) {
     if (!preload(library)) {
         (void)fprintf(stderr, "plc-run: cannot set LD_PRELOAD: %s\n", strerror(errno));
         return EXIT_OURS;
+    }
+    char path[PROGRAM_PATH_SIZE];
+    const char *obstacle = program_find(program[0], path) ? program_obstacle(path) : NULL;
+    if (obstacle != NULL) {
+        (void)fprintf(stderr, "plc-run: %s %s\n", path, obstacle);
+        return EXIT_CANNOT_RUN;
     }
     (void)execvp(program[0], program);
     int status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# plc_run.sh PLC_RUN PROGRAM INSTALL_BUILD_DIRECTORY: what plc-run answers to good and bad requests, here and installed.
+# plc_run.sh PLC_RUN PROGRAM INSTALL_BUILD_DIRECTORY [STATIC_PROGRAM]: what plc-run answers to good and bad requests, here and installed.
 # PROGRAM prints the file that its pthread_mutex_lock comes from.
 # shellcheck disable=SC2016 # what stands in single quotes is for the inner shell
 set -uo pipefail
 plc_run=$1
 program=$2
 build=$3
+static_program=${4-}
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 failures=0
@@ -42,6 +43,33 @@ expect 127 'No such file' "$plc_run" "$directory/script"
 expect 126 'Permission denied' "$plc_run" "$directory/data"
 expect 126 'Permission denied' "$plc_run" "$directory/a directory"
 expect 126 'Not a directory' "$plc_run" "$directory/data/program"
+
+# Programs into which nothing is preloaded are not run on glibc's locks behind one's back.
+patch() { # patch OFFSET BYTE FILE: writes one byte
+    printf "%b" "\\x$2" | dd of="$3" bs=1 seek="$1" conv=notrunc status=none
+}
+cp "$program" "$directory/class" && patch 4 "$([ "$(od -An -tu1 -j4 -N1 "$program")" -eq 2 ] && echo 01 || echo 02)" "$directory/class"
+expect 126 'class is a (32|64)-bit program' "$plc_run" "$directory/class"
+cp "$program" "$directory/machine" && patch 18 f7 "$directory/machine" # eBPF
+expect 126 'machine is a program for another kind of processor' "$plc_run" "$directory/machine"
+printf '#! %s -x\n' "$directory/class" >"$directory/class-script" && chmod +x "$directory/class-script"
+expect 126 'class-script is a (32|64)-bit program' "$plc_run" "$directory/class-script"
+if [ -n "$static_program" ]; then
+    expect 126 'is linked statically' "$plc_run" "$static_program"
+    expect 126 'is linked statically' "$plc_run" --stats "$static_program"
+fi
+set_id=
+if [ "$(id -u)" -eq 0 ]; then
+    set_id=$directory/set-id
+    cp "$program" "$set_id" && chown nobody "$set_id" && chmod 4755 "$set_id"
+else
+    for candidate in /bin/su /usr/bin/passwd /bin/mount; do
+        [ -u "$candidate" ] && set_id=$candidate
+    done
+fi
+[ -z "$set_id" ] || expect 126 'runs with other rights than yours' "$plc_run" "$set_id"
+cp "$program" "$directory/own-id" && chmod 4755 "$directory/own-id" # set-uid to oneself changes nothing
+expect 0 'libplc_pthread\.so$' "$plc_run" "$directory/own-id"
 
 # The program's own arguments, exit status and signals come through untouched.
 expect 0 '^<--stats><-x><a  b><>$' "$plc_run" bash -c 'printf "<%s>" "$@"; echo' bash --stats -x 'a  b' ''
