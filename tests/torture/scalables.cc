@@ -11,9 +11,9 @@ namespace {
 
 class Scalable {
   public:
-    void operate(Worker &worker, Random &random) {
-        /* Mostly readers: a write closes the table for a while. */
-        if (random.one_in(16))
+    /* One in so many operations writes, which closes the table for a while. */
+    void operate(Worker &worker, Random &random, size_t writes) {
+        if (random.one_in(writes))
             write(worker, random);
         else
             read(worker, random);
@@ -105,7 +105,9 @@ class Scalables final : public Part {
     explicit Scalables(const Configuration &configuration) : locks_(configuration.objects) {}
 
     void operate(Worker &worker, Random &random) override {
-        locks_[random.below(locks_.size())].operate(worker, random);
+        static constexpr size_t writes[] = {400, 50, 8};
+        const size_t i = random.below(locks_.size());
+        locks_[i].operate(worker, random, writes[i % 3]);
     }
     void check() override {
         for (Scalable &lock : locks_)
