@@ -7,8 +7,8 @@
  *   K R  meaning                                                       left by
  *   0 0  WAITING: nobody touches the waker                             register: CAS to R; take: sets K
  *   0 1  REGISTERING: the consumer has the waker                       register: CAS to 0; take: sets K and leaves
- *   1 0  WAKING: a taker has the waker                                 that taker: exchange to 0
- *   1 1  the consumer has the waker, and somebody wanted to wake       register: takes it out, exchange to 0, wakes it
+ *   1 0  WAKING: a taker has the waker                                 that taker: CAS to 0
+ *   1 1  the consumer has the waker, and somebody wanted to wake       register: takes it out, CAS to 0, wakes it
  *
  * Invariants
  *   I1  Only one thread has the waker: whose CAS made 0 to R, or whose fetch_or made 0 to K.
@@ -19,16 +19,23 @@
  *
  * Memory order
  *   [K1] register's CAS-release to 0 -> the taker's fetch_or-acquire: the waker.
- *   [K2] the taker's exchange-release to 0 -> register's CAS-acquire to R: the empty place.
+ *   [K2] the taker's CAS-release to 0 -> register's CAS-acquire to R: the empty place.
  *   [K3] a wake's fetch_or-release -> register's CAS-acquire to R: what the producer did before it woke. Every change is
  *        a read-modify-write, so each continues the release sequences of those before it. A register that wakes its own
  *        waker acquires nothing: the consumer, once woken, registers again.
- *   [K4] register's exchange-release to 0 -> the next CAS-acquire to R and fetch_or-acquire: the empty place. */
+ *   [K4] register's CAS-release to 0 -> the next CAS-acquire to R and fetch_or-acquire: the empty place. */
 enum {
     WAITING = 0u,
     REGISTERING = 1u,
     WAKING = 2u,
 };
+
+/* Gives the place up: whoever has it knows the state, for nobody else changes it now. A compare-and-swap all the same, not
+   an exchange: clang 14 makes a plain store of an exchange whose result is not used, and a store ends the release
+   sequences that [K3] builds on. */
+static void release_place(plc_atomic_waker_t *place, uint32_t state) {
+    plc_cas_release(&place->state, &state, (uint32_t)WAITING); /* release [K2] [K4] */
+}
 
 static plc_waker_t take_out(plc_atomic_waker_t *place) {
     plc_waker_t waker = place->waker;
@@ -42,7 +49,7 @@ static void end_registering(plc_atomic_waker_t *place) {
     if (plc_cas_release(&place->state, &state, (uint32_t)WAITING)) /* release [K1]; relaxed if it fails: see [K3] */
         return;
     plc_waker_t waker = take_out(place);
-    plc_exchange_release(&place->state, (uint32_t)WAITING); /* release [K4] */
+    release_place(place, REGISTERING | WAKING);
     if (plc_waker_is_set(&waker))
         plc_waker_wake(&waker);
 }
@@ -78,7 +85,7 @@ plc_waker_t plc_atomic_waker_take_(plc_atomic_waker_t *place) {
     plc_waker_t waker = {NULL, NULL};
     if (plc_fetch_or_acq_rel(&place->state, (uint32_t)WAKING) == WAITING) { /* acq_rel [K1] [K3] [K4] */
         waker = take_out(place);
-        plc_exchange_release(&place->state, (uint32_t)WAITING); /* release [K2] */
+        release_place(place, WAKING);
     }
     return waker;
 }
