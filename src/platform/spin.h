@@ -16,18 +16,22 @@ static inline void plc_spin_init(struct plc_spin *spin) {
     spin->rounds = 0;
 }
 
-/* Spins for one round; false, without spinning, when it is time to park. */
-static inline bool plc_spin_once(struct plc_spin *spin) {
+/* Spins for one round, the first of which takes so many pauses; false, without spinning, when it is time to park. */
+static inline bool plc_spin_once_from(struct plc_spin *spin, unsigned first_pauses) {
     if (spin->rounds >= PLC_SPIN_PAUSE_ROUNDS + PLC_SPIN_YIELD_ROUNDS)
         return false;
     spin->rounds++;
     if (spin->rounds <= PLC_SPIN_PAUSE_ROUNDS) {
-        for (unsigned pauses = (unsigned)PLC_SPIN_FIRST_PAUSES << (spin->rounds - 1); pauses > 0; pauses--)
+        for (unsigned pauses = first_pauses << (spin->rounds - 1); pauses > 0; pauses--)
             plc_cpu_relax();
     } else {
         plc_os_yield();
     }
     return true;
+}
+
+static inline bool plc_spin_once(struct plc_spin *spin) {
+    return plc_spin_once_from(spin, PLC_SPIN_FIRST_PAUSES);
 }
 
 #endif

@@ -44,9 +44,10 @@
 #define PLC_NOTIFY_LOOKS 16
 #endif
 
-/* A lock's own spinning before it queues: rounds of 4, 8, 16 pauses (0.3 to 0.7 us, at 11 to 25 ns a pause), then yields. The
+/* A spin before a thread parks: rounds of 4, 8, 16 pauses (0.3 to 0.7 us, at 11 to 25 ns a pause), then yields. The
    first look comes after several pauses because each look takes the line away from a holder that is about to write it:
-   empty sections took 21 to 34 ns so, and 25 to 44 with 1, 2, 4, 8, 16. Fewer yields made 64 threads slower. */
+   the mutex took 21 to 34 ns for empty sections so, and 25 to 44 with 1, 2, 4, 8, 16. Fewer yields made its 64 threads
+   slower. */
 #ifndef PLC_SPIN_FIRST_PAUSES
 #define PLC_SPIN_FIRST_PAUSES 4
 #endif
@@ -55,6 +56,13 @@
 #endif
 #ifndef PLC_SPIN_YIELD_ROUNDS
 #define PLC_SPIN_YIELD_ROUNDS 16
+#endif
+
+/* The mutex's rounds are of 16, 32, 64 pauses: it takes the line as soon as it finds it free, and two processors that
+   take turns at empty sections are slower than one. With 4 they took 23 to 25 ns instead of 20; with 32 it is 16 to 18,
+   but 1 us sections with 1 us between them pay for looks that come too late (docs/performance.md). */
+#ifndef PLC_MUTEX_SPIN_FIRST_PAUSES
+#define PLC_MUTEX_SPIN_FIRST_PAUSES 16
 #endif
 
 /* The mutex: a woken waiter is overtaken for at most a slice, then it is handed the lock. */
