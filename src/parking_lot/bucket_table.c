@@ -107,6 +107,11 @@ struct plc_bucket_pair plc_bucket_lock_pair(const void *from, const void *to) {
     }
 }
 
+bool plc_bucket_try_lock_too(struct plc_bucket *from, const void *to, struct plc_bucket_pair *pair) {
+    *pair = (struct plc_bucket_pair){from, plc_bucket_locked(to)};
+    return pair->to == from || plc_word_lock_try_lock(&pair->to->lock); /* who does not wait needs no order */
+}
+
 void plc_bucket_unlock_pair(struct plc_bucket_pair pair) {
     plc_word_lock_unlock(&pair.from->lock);
     if (pair.to != pair.from)

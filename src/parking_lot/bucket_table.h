@@ -43,6 +43,8 @@ struct plc_bucket_pair {
     struct plc_bucket *to;
 };
 struct plc_bucket_pair plc_bucket_lock_pair(const void *from, const void *to);
+/* The same while the bucket of `from` is locked, if that is possible without waiting. */
+bool plc_bucket_try_lock_too(struct plc_bucket *from, const void *to, struct plc_bucket_pair *pair);
 void plc_bucket_unlock_pair(struct plc_bucket_pair pair);
 
 /* How many buckets there are now; for tests and statistics. */

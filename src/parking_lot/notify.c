@@ -96,9 +96,11 @@ struct plc_unpark_result plc_lot_notify_one(struct plc_lot_key from, struct plc_
     enum plc_notify_op op = ask(&picked, ops, context, false);
     /* The second bucket is locked only for those who need it: most are woken. */
     if (op == PLC_NOTIFY_MOVE) {
-        plc_bucket_unlock(bucket);
-        pair = plc_bucket_lock_pair(from.address, to.address);
-        picked = pick(pair.from, from);
+        if (!plc_bucket_try_lock_too(bucket, to.address, &pair)) {
+            plc_bucket_unlock(bucket);
+            pair = plc_bucket_lock_pair(from.address, to.address);
+            picked = pick(pair.from, from);
+        }
         op = ask(&picked, ops, context, true);
     }
     if (op != PLC_NOTIFY_NONE)

@@ -42,8 +42,8 @@
  *       the heir looks when its nap ends.
  *   I3  There is at most one heir, and it is the first in the queue.
  *   I4  The first waiter is overtaken for at most PLC_MUTEX_SLICE_NS after it was woken, plus the section in progress; if it
- *       does not come for PLC_MUTEX_STUCK_NS after it was summoned it is handed the mutex where it is. So with n waiters
- *       before it a thread waits for no more than n + 1 such slices and as many sections.
+ *       does not come for PLC_MUTEX_STUCK_NS after it was first overtaken it is handed the mutex where it is. So with n
+ *       waiters before it a thread waits for no more than n + 1 such slices and twice as many sections.
  *   I5  Nobody touches the mutex after it has given up its last right to it: an unlocker in wake_next holds the bucket lock
  *       and sees a queued waiter, whose own right lasts until it is unlinked.
  *
@@ -154,8 +154,8 @@ static int64_t time_left(plc_deadline_t deadline) {
 
 /* Waits on in the queue until the mutex is ours, or the deadline has passed. */
 static bool be_heir(plc_mutex_t *mutex, struct plc_waiter *waiter, plc_deadline_t deadline) {
-    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    int64_t slice_end = now + PLC_MUTEX_SLICE_NS;
+    int64_t now = 0;
+    int64_t slice_end = INT64_MAX; /* its slice begins once it was beaten: most heirs never read the clock */
     int64_t nap = PLC_MUTEX_NAP_NS;
     for (;;) {
         spin_while_held(mutex);
@@ -174,6 +174,10 @@ static bool be_heir(plc_mutex_t *mutex, struct plc_waiter *waiter, plc_deadline_
             return plc_waiter_wait(waiter, &leaving, mutex, deadline);
         case NAP:
             break;
+        }
+        if (slice_end == INT64_MAX) {
+            now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+            slice_end = now + PLC_MUTEX_SLICE_NS;
         }
         plc_deadline_t nap_end = {earlier(now + earlier(nap, time_left(deadline)), slice_end), PLC_CLOCK_MONOTONIC};
         plc_thread_parker_park_until(&waiter->parker, nap_end, NULL);
@@ -255,14 +259,18 @@ static struct plc_waiter *give_if_free(plc_mutex_t *mutex, struct plc_bucket *bu
 
 static struct plc_waiter *summon(struct plc_waiter *waiter) {
     waiter->state = PLC_WAITER_SUMMONED;
-    waiter->summoned_at = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    waiter->summoned_at = 0; /* the clock is read by the first unlock that finds it under way */
     waiter->unpark_token = PLC_MUTEX_TOKEN_SUMMONED;
     plc_thread_parker_unpark_lock(&waiter->parker);
     return waiter;
 }
 
-static bool is_stuck(const struct plc_waiter *heir) {
-    return plc_os_now_ns(PLC_CLOCK_MONOTONIC) - heir->summoned_at > PLC_MUTEX_STUCK_NS;
+/* It was overtaken once when this is asked first, and its time runs from then on. */
+static bool is_stuck(struct plc_waiter *heir) {
+    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    if (heir->summoned_at == 0)
+        heir->summoned_at = now;
+    return now - heir->summoned_at > PLC_MUTEX_STUCK_NS;
 }
 
 /* With the bucket locked: what an unlock does for the first waiter. Returns the thread to wake, if any. */

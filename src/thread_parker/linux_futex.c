@@ -29,6 +29,7 @@ void plc_thread_parker_init(struct plc_thread_parker *parker) {
     parker->skips = 0;
     parker->skips_left = 0;
     parker->may_spin = false;
+    parker->last_was_here = false;
 }
 
 void plc_thread_parker_destroy(struct plc_thread_parker *parker) {
@@ -57,15 +58,22 @@ static bool spinning_may_pay(struct plc_thread_parker *parker) {
     return true;
 }
 
-/* A failure doubles how many of the next waits sleep at once; a success allows spinning at once and lets the number
- * decay. */
-static void learn_from_spin(struct plc_thread_parker *parker, bool paid) {
+/* Once signalled. A waker on our own processor runs only when we do not. */
+static bool waker_was_here(const struct plc_thread_parker *parker) {
+    return parker->waker_processor != PLC_OS_UNKNOWN_PROCESSOR && parker->waker_processor == plc_os_processor();
+}
+
+/* A failure doubles how many of the next waits sleep at once, up to a limit: a higher one where the wakers run on our own
+   processor, since there only the scheduler can make spinning pay again. A success allows spinning at once and lets the
+   number decay. */
+static void learn_from_spin(struct plc_thread_parker *parker, bool paid, bool from_here) {
     if (paid) {
         parker->skips /= 4;
         parker->skips_left = 0;
     } else {
+        unsigned limit = from_here ? PLC_PARKER_MAX_SKIPS_HERE : PLC_PARKER_MAX_SKIPS;
         unsigned skips = parker->skips ? parker->skips * 2u : 1u;
-        parker->skips = (uint16_t)(skips > PLC_PARKER_MAX_SKIPS ? PLC_PARKER_MAX_SKIPS : skips);
+        parker->skips = (uint16_t)(skips > limit ? limit : skips);
         parker->skips_left = parker->skips;
     }
 }
@@ -88,11 +96,10 @@ static bool spin(struct plc_thread_parker *parker) {
     if (!spinning_may_pay(parker))
         return false;
     bool signalled = spin_until_signalled(parker);
-    /* A waker on this very processor ran only because the scheduler took it from us: sleeping would have been faster.
-     */
-    bool same_processor = signalled && parker->waker_processor != PLC_OS_UNKNOWN_PROCESSOR &&
-                          parker->waker_processor == plc_os_processor();
-    learn_from_spin(parker, signalled && !same_processor);
+    /* One on this very processor ran only because the scheduler took it from us: sleeping would have been faster. In vain:
+       the waker of the wait before is the best guess. */
+    bool from_here = signalled ? waker_was_here(parker) : parker->last_was_here;
+    learn_from_spin(parker, signalled && !from_here, from_here);
     return signalled;
 }
 
@@ -120,13 +127,17 @@ static bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadlin
 void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_sleep_hooks *hooks) {
     if (!spin(parker))
         sleep_until(parker, PLC_NO_DEADLINE, hooks);
+    parker->last_was_here = waker_was_here(parker);
 }
 
 bool plc_thread_parker_park_until(struct plc_thread_parker *parker, plc_deadline_t deadline,
                                   const struct plc_sleep_hooks *hooks) {
     if (plc_deadline_has_passed(deadline))
         return is_signalled(parker);
-    return spin(parker) || sleep_until(parker, deadline, hooks);
+    bool signalled = spin(parker) || sleep_until(parker, deadline, hooks);
+    if (signalled)
+        parker->last_was_here = waker_was_here(parker);
+    return signalled;
 }
 
 bool plc_thread_parker_timed_out(struct plc_thread_parker *parker) {

@@ -13,6 +13,7 @@ struct plc_thread_parker {
     uint16_t skips;      /* how many waits were to sleep at once after the last failed spin */
     uint16_t skips_left; /* how many of these are left */
     bool may_spin;
+    bool last_was_here; /* the waker of the wait before ran on our processor */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include <plc/detail/atomic.h>
 
 #include "mc.h"
+#include "platform/tuning.h"
 #include "thread_parker/thread_parker.h"
 
 /* PLC_PARKER_SPIN_NS is negative here: a spin is one round of looks, since the model's clock stands still. */
@@ -74,6 +75,27 @@ static void other_processor(void) {
     waker_runs_on = 1;
 }
 
+/* A spin that fails after as many as there may be: more of the next waits sleep at once only where the waker before was on
+   the owner's processor, or the one that ended the spin is. */
+static void failed_often(uint32_t processor_of_wakers) {
+    setup();
+    parker.skips = PLC_PARKER_MAX_SKIPS;
+    parker.last_was_here = processor_of_wakers == 0;
+    waker_runs_on = processor_of_wakers;
+}
+
+static void failed_often_here(void) {
+    failed_often(0);
+}
+
+static void failed_often_elsewhere(void) {
+    failed_often(1);
+}
+
+static void count_skips(void) {
+    MC_OUTCOME(parker.skips * 4 / PLC_PARKER_MAX_SKIPS);
+}
+
 MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
               .threads = 2,
               .setup = other_processor,
@@ -92,4 +114,16 @@ MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
               .setup = same_processor,
               .thread = wait_once,
               .finish = did_not_pay,
-              .outcomes = "0 1"});
+              .outcomes = "0 1"},
+             {.name = "parker: skips more where its wakers are on its own processor",
+              .threads = 2,
+              .setup = failed_often_here,
+              .thread = wait_once,
+              .finish = count_skips,
+              .outcomes = "4 8"},
+             {.name = "parker: skips no more where its wakers are elsewhere",
+              .threads = 2,
+              .setup = failed_often_elsewhere,
+              .thread = wait_once,
+              .finish = count_skips,
+              .outcomes = "1 4"});
