@@ -131,7 +131,8 @@ bool plc_rwlock_scalable_write_lock_until_(plc_rwlock_scalable_t *lock, plc_dead
 
 /* The caller is about to let readers in again: how many are to come before the table is worth another sweep. */
 static void count_reads_anew(plc_rwlock_scalable_t *lock) {
-    plc_store_relaxed(&lock->counted_reads, plc_reader_table_rows() * PLC_READER_COUNTED_PER_ROW); /* relaxed: ditto */
+    uint32_t reads = PLC_READER_COUNTED + PLC_READER_COUNTED_PER_ROW * plc_reader_table_rows();
+    plc_store_relaxed(&lock->counted_reads, reads); /* relaxed: an estimate */
 }
 
 void plc_rwlock_scalable_write_unlock_(plc_rwlock_scalable_t *lock) {
