@@ -63,11 +63,12 @@ static void readers(void) {
     expect(scalable == 0, "plc_rwlock_scalable, 64 readers", scalable);
 }
 
-/* Data that the holder reads and then writes comes from the one before, first to read and then to write. */
+/* Data that the holder reads and then writes comes from the one before: first to read and then to write, or at once, if the
+   compiler announces only the write. */
 static void data_moves_once(void) {
     struct sim_counts counts = counts_of("mcs", CROWD, 8);
     double moves = (double)counts.remote[SIM_DATA] / (double)counts.operations;
-    expect(moves > 1.99 && moves < 2.01, "guarded data, for each hand-over", moves);
+    expect((moves > 0.99 && moves < 1.01) || (moves > 1.99 && moves < 2.01), "guarded data, for each hand-over", moves);
 }
 
 static void same_seed_same_counts(void) {
