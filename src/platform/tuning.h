@@ -118,14 +118,11 @@
 #define PLC_MUTEX_HEIR_PAUSES 40
 #endif
 
-/* The reader-writer lock spins for 32, 64, 128 and 256 pauses before it queues (5 to 12 us), and never yields. It looks
-   seldom, for each look takes the word from those who are busy with it, but for long: a reader that meets a writer
-   waits for a whole section, and to sleep through it takes longer. */
+/* The reader-writer lock's rounds are of 32, 64, 128 pauses (2 to 6 us): it looks seldom, for each look takes the word
+   from those who are busy with it, but for long: a reader that meets a writer waits for a whole section, and to sleep
+   through it takes longer. The yields let a reader run on that lost its processor inside (docs/performance.md). */
 #ifndef PLC_RWLOCK_SPIN_FIRST_PAUSES
-#define PLC_RWLOCK_SPIN_FIRST_PAUSES 32u
-#endif
-#ifndef PLC_RWLOCK_SPIN_ROUNDS
-#define PLC_RWLOCK_SPIN_ROUNDS 4u
+#define PLC_RWLOCK_SPIN_FIRST_PAUSES 32
 #endif
 
 /* The reader-writer lock: the same three as the mutex. Whoever was summoned is overtaken for at most a slice from then on, awake or

@@ -32,15 +32,13 @@ static enum plc_rwlock_outcome barge(plc_rwlock_t *lock, enum plc_rwlock_mode_ m
     return KEPT_OUT;
 }
 
-/* Spins whether or not somebody is queued: the queue's turn comes by slices of time. It does not yield: that would run
-   another thread that spins (docs/performance.md). */
+/* Spins whether or not somebody is queued: the queue's turn comes by slices of time. */
 static enum plc_rwlock_outcome spin_and_barge(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
     enum plc_rwlock_outcome outcome = KEPT_OUT;
-    for (unsigned round = 0; round < PLC_RWLOCK_SPIN_ROUNDS && outcome == KEPT_OUT; round++) {
-        for (unsigned pauses = PLC_RWLOCK_SPIN_FIRST_PAUSES << round; pauses > 0; pauses--)
-            plc_cpu_relax();
+    struct plc_spin spin;
+    plc_spin_init(&spin);
+    while (outcome == KEPT_OUT && plc_spin_once_from(&spin, PLC_RWLOCK_SPIN_FIRST_PAUSES))
         outcome = barge(lock, mode);
-    }
     return outcome;
 }
 
