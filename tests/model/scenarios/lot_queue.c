@@ -164,6 +164,34 @@ static void opposite_directions(int self) {
         MC_ASSERT(plc_unpark_all(key_a, 3) + plc_unpark_all(key_b, 3) == 1);
 }
 
+static enum plc_notify_op move_it(void *context, struct plc_candidate candidate, bool both_locked) {
+    (void)candidate;
+    *(bool *)context = both_locked;
+    return PLC_NOTIFY_MOVE;
+}
+
+static uintptr_t not_woken(void *context, struct plc_unpark_result result) {
+    MC_ASSERT(result.unparked == 0 && !result.have_more);
+    MC_ASSERT(result.requeued == *(bool *)context); /* whoever is moved is moved with both buckets locked */
+    return 0;
+}
+
+static const struct plc_notify_ops notify_ops = {.choose = move_it, .conclude = not_woken};
+
+/* The same by notifications: each holds one bucket and tries the other, and waits for it only once it has let go. */
+static void opposite_notifications(int self) {
+    if (self == 0) {
+        park_counted(0, key_a);
+        return;
+    }
+    wait_until_parked(1);
+    struct plc_lot_key a = plc_lot_key(key_a, PLC_WAITER_USER), b = plc_lot_key(key_b, PLC_WAITER_USER);
+    bool both_locked = false;
+    moved[self - 1] = (int)plc_lot_notify_one(self == 1 ? a : b, self == 1 ? b : a, &notify_ops, &both_locked).requeued;
+    if (plc_fetch_add_relaxed(&flag, 1) == 1)
+        MC_ASSERT(plc_unpark_all(key_a, 3) + plc_unpark_all(key_b, 3) == 1);
+}
+
 static void found_in_the_end(void) {
     MC_ASSERT(counts[0] == 3);
     lot_must_be_empty();
@@ -201,6 +229,13 @@ MC_SCENARIOS({.name = "lot: first in, first out" ON,
               .thread = requeue_wakes_all,
               .finish = both_woken,
               .preemptions = BOUND ? BOUND : 3,
+              .stale = 1},
+             {.name = "lot: notifications that move in opposite directions" ON,
+              .threads = 3,
+              .setup = setup,
+              .thread = opposite_notifications,
+              .finish = found_in_the_end,
+              .preemptions = BOUND,
               .stale = 1},
              {.name = "lot: requeue in opposite directions" ON,
               .threads = 3,
