@@ -151,6 +151,7 @@ class Keys final : public Part {
         plc_unpark_result told;
         plc_filter_op answers[4];
         plc_requeue_op op;
+        size_t chosen; /* by the filter */
     };
     static uintptr_t give_token(void *context, plc_unpark_result result) {
         Unpark *self = static_cast<Unpark *>(context);
@@ -179,12 +180,16 @@ class Keys final : public Part {
     static plc_filter_op answer(void *context, uintptr_t park_token) {
         if (park_token > 3)
             fail("lot: a filter sees the strange token %zu", size_t{park_token});
-        return static_cast<Unpark *>(context)->answers[park_token];
+        Unpark *self = static_cast<Unpark *>(context);
+        self->chosen += self->answers[park_token] == PLC_FILTER_UNPARK ? 1 : 0;
+        return self->answers[park_token];
     }
     void filter(Worker &worker, Random &random, const char *key) {
         Unpark self = some_unpark(random);
         worker.at("lot: unpark_filter", key);
         check_told(self, plc_unpark_filter(key, answer, give_token, &self));
+        if (self.told.unparked != self.chosen)
+            fail("lot: a filter chose %zu threads, and %zu were woken", self.chosen, self.told.unparked);
     }
     static plc_requeue_op choose(void *context) {
         return static_cast<Unpark *>(context)->op;
