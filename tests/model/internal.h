@@ -281,7 +281,7 @@ void crash_init(void);
 
 /* outcome.c */
 void outcome_reset(void);
-bool outcome_check(const char *expected);
+bool outcome_check(const char *expected, bool complete);
 uint64_t outcome_digest(void);
 void outcome_print(void);
 

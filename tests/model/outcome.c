@@ -62,8 +62,8 @@ void outcome_print(void) {
     putchar('\n');
 }
 
-/* Is the set seen exactly the one expected? */
-bool outcome_check(const char *expected) {
+/* Is the set seen exactly the one expected? A search that was stopped early need not have seen all of it. */
+bool outcome_check(const char *expected, bool complete) {
     int named = 0;
     while (*expected) {
         uint64_t outcome = 1;
@@ -76,9 +76,9 @@ bool outcome_check(const char *expected) {
         bool seen = false;
         for (int i = 0; i < outcome_count; i++)
             seen |= outcomes[i] == outcome;
-        if (!seen)
+        if (!seen && complete)
             return false;
-        named++;
+        named += seen;
     }
     return named == outcome_count;
 }

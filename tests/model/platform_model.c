@@ -19,8 +19,11 @@ struct thread_exit {
 };
 static struct thread_exit thread_exits[MC_MAX_THREADS];
 
+/* A scenario may define it: in whose place a thread's data lies. */
+__attribute__((weak)) int model_thread(int thread);
+
 struct plc_thread *plc_thread_self(void) {
-    return &threads[mc_self()];
+    return &threads[model_thread ? model_thread(mc_self()) : mc_self()];
 }
 
 int64_t plc_os_now_ns(enum plc_clock clock) {

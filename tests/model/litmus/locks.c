@@ -3,6 +3,7 @@
 #include "litmus.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* ---- Drepper's futex mutex: 0 free, 1 held, 2 held and somebody may sleep */
 
@@ -243,6 +244,25 @@ static void fork_and_wait(int self) {
     }
 }
 
+/* ---- What the C library's functions touch counts, even where a compiler would like to expand them. */
+
+static char bytes[16];
+
+static void clear_unlocked(int self) {
+    if (self)
+        bytes[15] = 1;
+    else
+        memset(bytes, 0, sizeof bytes);
+}
+
+static void copy_unlocked(int self) {
+    static char copy[16];
+    if (self)
+        bytes[0] = 1;
+    else
+        memcpy(copy, bytes, sizeof copy);
+}
+
 /* ---- Time-outs */
 
 static uint32_t event;
@@ -280,6 +300,8 @@ MC_SCENARIOS(
     {.name = "signal is the last touch", .threads = 2, .thread = signal_last},
     {.name = "touch after the signal", .threads = 2, .thread = signal_then_touch, .expect = MC_USE_AFTER_FREE},
     {.name = "null pointer", .threads = 2, .thread = null_pointer, .expect = MC_CRASH},
+    {.name = "memset beside a write", .threads = 2, .thread = clear_unlocked, .expect = MC_RACE},
+    {.name = "memcpy beside a write", .threads = 2, .thread = copy_unlocked, .expect = MC_RACE},
     {.name = "fork: another lock", .threads = 2, .thread = fork_and_lock},
     {.name = "fork: copies the newest",
      .threads = 2,

@@ -97,8 +97,56 @@ static void park_within_a_park(int self) {
     MC_ASSERT(plc_unpark_one(first == &key ? &inner_key : &key, NULL, NULL).unparked == 1);
 }
 
+/* ---- Who queues in front is woken first, if it is still there; and a requeue may wake just one. */
+
+static uint32_t parked;
+
+static bool count_parked(void *context) {
+    (void)context;
+    plc_fetch_add_relaxed(&parked, 1);
+    return true;
+}
+
+static void in_front_already(void *context, const void *at, bool was_last) {
+    (void)context;
+    MC_ASSERT(at == &key && !was_last);
+    time_outs++;
+}
+
+static const struct plc_park_ops behind = {.validate = count_parked};
+static const struct plc_park_ops in_front = {.timed_out = in_front_already, .flags = PLC_PARK_AT_FRONT};
+
+static enum plc_requeue_op wake_one(void *context) {
+    (void)context;
+    return PLC_REQUEUE_WAKE_ONE;
+}
+
+/* T1 queues in front of T0, leaves when its time is up, and wakes the one that is left. */
+static void front_leaves_first(int self) {
+    if (self == 0) {
+        MC_ASSERT(plc_park(&key, &behind, NULL, 0, PLC_NO_DEADLINE).status == PLC_PARK_UNPARKED);
+        return;
+    }
+    while (!plc_load_relaxed(&parked))
+        mc_yield();
+    MC_ASSERT(plc_park(&key, &in_front, NULL, 0, soon()).status == PLC_PARK_TIMED_OUT);
+    struct plc_unpark_result result = plc_unpark_requeue(&key, &inner_key, wake_one, NULL, NULL);
+    MC_ASSERT(result.unparked == 1 && result.requeued == 0 && !result.have_more);
+}
+
+static void front_left(void) {
+    MC_ASSERT(time_outs == 1);
+    lot_must_be_empty();
+}
+
 #define TWO .threads = 2, .setup = lot_setup
-MC_SCENARIOS({.name = "lot: before_sleep gives a lock up" ON, TWO, .thread = wait_or_tell, .finish = lot_must_be_empty},
+MC_SCENARIOS({.name = "lot: in front of another" ON,
+              TWO,
+              .thread = front_leaves_first,
+              .finish = front_left,
+              .preemptions = 3,
+              .stale = 1},
+             {.name = "lot: before_sleep gives a lock up" ON, TWO, .thread = wait_or_tell, .finish = lot_must_be_empty},
              {.name = "lot: hooks around sleeps" ON,
               TWO,
               .thread = wait_with_hooks,

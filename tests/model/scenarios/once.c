@@ -112,7 +112,7 @@ static void freed_by_the_other(int self) {
 }
 
 #ifdef IDEAL
-#define BOUND(n) .preemptions = 0
+#define BOUND(n) .preemptions = 0, .executions = 100000
 #else
 #define BOUND(n) .preemptions = (n), .stale = 1
 #endif
