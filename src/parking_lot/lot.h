@@ -17,7 +17,7 @@ enum plc_waiter_kind {
     PLC_WAITER_CONDVAR,
     PLC_WAITER_ONCE,
     PLC_WAITER_READER_SLOT, /* the writer that waits for a reader to leave its slot in the table */
-    PLC_WAITER_WORD, /* src/task: who sleeps until a word changes */
+    PLC_WAITER_WORD,        /* src/task: who sleeps until a word changes */
 };
 
 struct plc_lot_key {
