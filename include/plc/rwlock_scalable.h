@@ -40,9 +40,9 @@ PLC_BEGIN_DECLS
 
 /** A reader-writer lock whose readers scale; the members are private. */
 typedef struct PLC_CAPABILITY("rwlock_scalable") plc_rwlock_scalable {
-    plc_rwlock_t inner;     /* whoever is not in the table holds this; a writer always does */
-    uint32_t table_is_open; /* readers use the table; changed only by who holds inner */
-    uint32_t counted_reads; /* how many readers more are to go by inner before the table is opened */
+    plc_rwlock_t inner;     /**< whoever is not in the table holds this; a writer always does */
+    uint32_t table_is_open; /**< readers use the table; changed only by who holds inner */
+    uint32_t counted_reads; /**< how many readers more are to go by inner before the table is opened */
 } plc_rwlock_scalable_t;
 
 PLC_STATIC_ASSERT(sizeof(plc_rwlock_scalable_t) == sizeof(void *) + 8, "a scalable lock is two words");
