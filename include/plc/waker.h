@@ -35,7 +35,7 @@ PLC_API plc_waker_t plc_waker_noop(void);
 
 /** Is there a waker? */
 PLC_INLINE bool plc_waker_is_set(const plc_waker_t *waker) {
-    return waker->vtable != NULL;
+    return waker->vtable != PLC_NULL;
 }
 
 /** Another waker for what @p waker wakes. */
@@ -46,7 +46,7 @@ PLC_INLINE plc_waker_t plc_waker_clone(const plc_waker_t *waker) {
 /** Wakes, and uses @p waker up. */
 PLC_INLINE void plc_waker_wake(plc_waker_t *waker) {
     plc_waker_t taken = *waker;
-    waker->vtable = NULL;
+    waker->vtable = PLC_NULL;
     taken.vtable->wake(taken.data);
 }
 
@@ -58,7 +58,7 @@ PLC_INLINE void plc_waker_wake_by_ref(const plc_waker_t *waker) {
 /** Uses @p waker up without waking; one that is not set is left alone. */
 PLC_INLINE void plc_waker_drop(plc_waker_t *waker) {
     plc_waker_t taken = *waker;
-    waker->vtable = NULL;
+    waker->vtable = PLC_NULL;
     if (taken.vtable)
         taken.vtable->drop(taken.data);
 }

@@ -12,11 +12,13 @@
 #define PLC_END_DECLS }
 #define PLC_STATIC_ASSERT(condition, message) static_assert(condition, message)
 #define PLC_NOEXCEPT noexcept
+#define PLC_NULL nullptr
 #else
 #define PLC_BEGIN_DECLS
 #define PLC_END_DECLS
 #define PLC_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 #define PLC_NOEXCEPT
+#define PLC_NULL NULL
 #endif
 
 /* Everything that libplc exports carries PLC_API; the rest is hidden. */
