@@ -48,29 +48,26 @@ size_t plc_bucket_table_size(void) {
 
 /* ---- Locking
  *
- * A bucket belongs to the current table if the table is still current once the bucket is locked: the thread that grows
- * the table holds every bucket of the old one when it publishes the new one. */
-
-static bool is_current(const struct plc_bucket_table *table) {
-    struct plc_bucket_table *now =
-        plc_load_relaxed(&lot.state.table); /* relaxed: a bucket that growth unlocked orders it */
-    return (now ? now : &first_table) == table;
-}
+ * A bucket that is locked and has not moved is the one of its keys: while it is locked it cannot move. One that has moved
+ * leads to the larger table. */
 
 struct plc_bucket *plc_bucket_lock(const void *address) {
     plc_lot_enter();
-    for (;;) {
-        struct plc_bucket_table *table = plc_current_table();
+    for (struct plc_bucket_table *table = plc_current_table();; table = table->larger) {
         struct plc_bucket *bucket = plc_bucket_of(table, address);
         plc_word_lock_lock(&bucket->lock);
-        if (PLC_LIKELY(is_current(table)))
+        if (PLC_LIKELY(!bucket->has_moved))
             return bucket;
         plc_word_lock_unlock(&bucket->lock);
     }
 }
 
+/* The caller came by all buckets that have moved, and none moves twice: looking at them needs no lock. */
 struct plc_bucket *plc_bucket_locked(const void *address) {
-    return plc_bucket_of(plc_current_table(), address); /* it cannot be replaced while one of its buckets is locked */
+    const struct plc_bucket_table *table = plc_current_table();
+    while (PLC_UNLIKELY(plc_bucket_of(table, address)->has_moved))
+        table = table->larger;
+    return plc_bucket_of(table, address);
 }
 
 void plc_bucket_unlock(struct plc_bucket *bucket) {
@@ -88,33 +85,54 @@ struct plc_bucket *plc_bucket_lock_of_waiter(const struct plc_waiter *waiter) {
     }
 }
 
-struct plc_bucket_pair plc_bucket_lock_pair(const void *from, const void *to) {
-    plc_lot_enter();
-    for (;;) {
-        struct plc_bucket_table *table = plc_current_table();
-        struct plc_bucket_pair pair = {plc_bucket_of(table, from), plc_bucket_of(table, to)};
-        /* By address, which is by index: the order in which growth locks them all. */
-        struct plc_bucket *first = pair.from < pair.to ? pair.from : pair.to;
-        struct plc_bucket *second = pair.from < pair.to ? pair.to : pair.from;
-        plc_word_lock_lock(&first->lock);
-        if (second != first)
-            plc_word_lock_lock(&second->lock);
-        if (PLC_LIKELY(is_current(table)))
-            return pair;
-        if (second != first)
-            plc_word_lock_unlock(&second->lock);
-        plc_word_lock_unlock(&first->lock);
-    }
+/* In the order of their addresses. Growth locks one bucket at a time. */
+static void lock_both(struct plc_bucket_pair pair) {
+    struct plc_bucket *first = pair.from < pair.to ? pair.from : pair.to;
+    struct plc_bucket *second = pair.from < pair.to ? pair.to : pair.from;
+    plc_word_lock_lock(&first->lock);
+    if (second != first)
+        plc_word_lock_lock(&second->lock);
 }
 
-bool plc_bucket_try_lock_too(struct plc_bucket *from, const void *to, struct plc_bucket_pair *pair) {
-    *pair = (struct plc_bucket_pair){from, plc_bucket_locked(to)};
-    return pair->to == from || plc_word_lock_try_lock(&pair->to->lock); /* who does not wait needs no order */
-}
-
-void plc_bucket_unlock_pair(struct plc_bucket_pair pair) {
+static void unlock_both(struct plc_bucket_pair pair) {
     plc_word_lock_unlock(&pair.from->lock);
     if (pair.to != pair.from)
         plc_word_lock_unlock(&pair.to->lock);
+}
+
+struct plc_bucket_pair plc_bucket_lock_pair(const void *from, const void *to) {
+    struct plc_bucket_table *table_of_from = plc_current_table();
+    struct plc_bucket_table *table_of_to = table_of_from;
+    plc_lot_enter();
+    for (;;) {
+        struct plc_bucket_pair pair = {plc_bucket_of(table_of_from, from), plc_bucket_of(table_of_to, to)};
+        lock_both(pair);
+        bool from_has_moved = pair.from->has_moved;
+        bool to_has_moved = pair.to->has_moved;
+        if (PLC_LIKELY(!from_has_moved && !to_has_moved))
+            return pair;
+        unlock_both(pair);
+        if (from_has_moved)
+            table_of_from = table_of_from->larger;
+        if (to_has_moved)
+            table_of_to = table_of_to->larger;
+    }
+}
+
+/* Who does not wait needs no order. A bucket that has moved is left to the way that waits. */
+bool plc_bucket_try_lock_too(struct plc_bucket *from, const void *to, struct plc_bucket_pair *pair) {
+    *pair = (struct plc_bucket_pair){from, plc_bucket_of(plc_current_table(), to)};
+    if (pair->to == from)
+        return true;
+    if (!plc_word_lock_try_lock(&pair->to->lock))
+        return false;
+    if (PLC_LIKELY(!pair->to->has_moved))
+        return true;
+    plc_word_lock_unlock(&pair->to->lock);
+    return false;
+}
+
+void plc_bucket_unlock_pair(struct plc_bucket_pair pair) {
+    unlock_both(pair);
     plc_lot_leave();
 }

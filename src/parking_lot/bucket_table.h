@@ -14,12 +14,13 @@ struct plc_bucket {
     struct plc_waiter *head;
     struct plc_waiter *tail;
     uint32_t waiters; /* how many are queued; written under the lock, read without it (relaxed: an estimate) */
+    bool has_moved;   /* nobody is queued here any more: the larger table has this bucket's keys; set once */
 } __attribute__((aligned(64)));
 
 PLC_STATIC_ASSERT(sizeof(struct plc_bucket) == 64, "a bucket is one cache line");
 
 /* To be called before a thread parks, with no bucket locked: marks the table to be wiped on fork when it is first used,
-   and lets the table grow if unparks wished for it. Nothing here is needed for correctness: failure means a smaller
+   and lets the table grow, or go on growing, if unparks wished for it. Nothing here is needed for correctness: failure means a smaller
    table. */
 void plc_bucket_table_prepare(void);
 

@@ -7,8 +7,10 @@
 #include "platform/platform.h"
 
 /* Growth counts no threads, which would need a hook at thread exit. An unpark that walks past several waiters of other
-   keys wishes for a larger table; a later parker, which is about to wait anyway and holds no bucket, grows it. Memory
-   comes from mmap before any bucket is locked; if there is none the old table stays. */
+   keys wishes for a larger table; a later parker, which is about to wait anyway and holds no bucket, begins to grow it. Each
+   parker that follows moves some more of the buckets, so that nobody is held up for long: a bucket is locked only while it
+   moves, and both tables serve until all have. Memory comes from mmap before any bucket is locked; if there is none the
+   old table stays. */
 
 void plc_bucket_table_wish_to_grow(void) {
     struct plc_table_state *state = plc_table_state();
@@ -20,12 +22,14 @@ static size_t size_of(const struct plc_bucket_table *table) {
     return (size_t)1 << table->bits;
 }
 
-/* Two colliding keys are bad luck and no load: a larger table pays once there is a waiter for every other bucket. */
+/* Two colliding keys are bad luck and no load: a larger table pays once there is a waiter for every other bucket. Of a
+   large table a sample tells. */
 static bool is_loaded(const struct plc_bucket_table *table) {
+    size_t stride = size_of(table) > PLC_GROWTH_SAMPLE ? size_of(table) / PLC_GROWTH_SAMPLE : 1;
     size_t waiters = 0;
-    for (size_t i = 0; i < size_of(table); i++)
+    for (size_t i = 0; i < size_of(table); i += stride)
         waiters += plc_load_relaxed(&table->buckets[i].waiters); /* relaxed: an estimate */
-    return waiters * 2 >= size_of(table);
+    return waiters * stride * 2 >= size_of(table);
 }
 
 /* The header and the buckets in one piece of memory; the header takes a bucket's room. */
@@ -42,8 +46,10 @@ static struct plc_bucket_table *make_table(unsigned bits) {
     return table;
 }
 
-static void move_waiters(struct plc_bucket *bucket, const struct plc_bucket_table *larger) {
+/* Until it has moved and is unlocked, nobody comes to the buckets of the larger table that have this one's keys. */
+static void move_bucket(struct plc_bucket *bucket, const struct plc_bucket_table *larger) {
     struct plc_waiter *next;
+    plc_word_lock_lock(&bucket->lock);
     for (struct plc_waiter *waiter = bucket->head; waiter; waiter = next) {
         next = waiter->next;
         plc_queue_push_back(plc_bucket_of(larger, waiter->address), waiter);
@@ -51,34 +57,42 @@ static void move_waiters(struct plc_bucket *bucket, const struct plc_bucket_tabl
     bucket->head = NULL;
     bucket->tail = NULL;
     plc_store_relaxed(&bucket->waiters, 0u); /* relaxed: an estimate */
+    bucket->has_moved = true;
+    plc_word_lock_unlock(&bucket->lock);
 }
 
-/* Moves every waiter to the larger table and publishes it, while all buckets of the old one are locked. */
-static void replace_table(struct plc_bucket_table *table, struct plc_bucket_table *larger) {
+/* Moves a few buckets; with the last one the larger table replaces this one. */
+static void go_on_growing(struct plc_table_state *state, struct plc_bucket_table *table) {
     plc_lot_enter();
-    for (size_t i = 0; i < size_of(table); i++)
-        plc_word_lock_lock(&table->buckets[i].lock);
-    for (size_t i = 0; i < size_of(table); i++)
-        move_waiters(&table->buckets[i], larger);
-    larger->previous = table;
-    plc_store_release(&plc_table_state()->table, larger); /* release [T1] */
-    for (size_t i = 0; i < size_of(table); i++)
-        plc_word_lock_unlock(&table->buckets[i].lock);
+    for (size_t i = 0; i < PLC_GROWTH_STEP && state->moved < size_of(table); i++)
+        move_bucket(&table->buckets[state->moved++], table->larger);
     plc_lot_leave();
+    if (state->moved < size_of(table)) {
+        plc_bucket_table_wish_to_grow(); /* has the next parker go on */
+        return;
+    }
+    state->moved = 0;
+    plc_store_release(&state->table, table->larger); /* release [T1] */
+}
+
+static bool begin_to_grow(struct plc_bucket_table *table) {
+    if (table->bits == PLC_MAX_TABLE_BITS || !is_loaded(table))
+        return false;
+    table->larger = make_table(table->bits + 2 <= PLC_MAX_TABLE_BITS ? table->bits + 2 : PLC_MAX_TABLE_BITS);
+    if (table->larger)
+        table->larger->previous = table;
+    return table->larger;
 }
 
 static void consider_growth(struct plc_table_state *state) {
     struct plc_bucket_table *table = plc_current_table();
-    struct plc_bucket_table *larger = NULL;
-    if (table->bits < PLC_MAX_TABLE_BITS && is_loaded(table))
-        larger = make_table(table->bits + 2 <= PLC_MAX_TABLE_BITS ? table->bits + 2 : PLC_MAX_TABLE_BITS);
-    if (larger) {
-        replace_table(table, larger);
+    plc_store_relaxed(&state->wishes, 0u); /* relaxed: a hint */
+    if (state->moved > 0 || begin_to_grow(table)) {
         plc_store_relaxed(&state->wishes_needed, 0u); /* relaxed: a hint */
+        go_on_growing(state, table);
     } else if (state->wishes_needed < UINT32_MAX / 4) {
         plc_store_relaxed(&state->wishes_needed, state->wishes_needed * 2 + 1); /* relaxed: a hint */
     }
-    plc_store_relaxed(&state->wishes, 0u); /* relaxed: a hint */
 }
 
 static void prepare_for_fork(struct plc_table_state *state) {

@@ -8,21 +8,24 @@
 
 #define PLC_FIRST_TABLE_SIZE ((size_t)1 << PLC_FIRST_TABLE_BITS)
 
-/* A table never changes once it is published; only its buckets do. Tables that were grown out of stay: another thread
+/* A table never changes once it is published; only its buckets do, and what it is grown into. Tables that were grown out of stay: another thread
    may just be about to lock one of their buckets. Each is at least twice its predecessor, so all together are less than
    one. */
 struct plc_bucket_table {
     struct plc_bucket *buckets;
     unsigned bits;                     /* log2 of the number of buckets */
     struct plc_bucket_table *previous; /* keeps what was grown out of reachable for leak checkers */
+    struct plc_bucket_table *larger;   /* where buckets that have moved are; set before the first of them has */
 };
 
 /* Memory order
- *   [T1] growth's store-release of table -> lookups' load-acquire: the new table's contents.
+ *   [T1] growth's store-release of table -> lookups' load-acquire: the new table's contents. Before that is done, the
+ *        lock of a bucket that has moved orders them.
  *   [T2] growth's store-release of growing -> the next growth's exchange-acquire: the counters below.
  *   All else here is a hint. */
 struct plc_table_state {
     struct plc_bucket_table *table; /* null: the first table */
+    size_t moved;                   /* how many of its buckets have moved to the larger one; 0: it does not grow */
     uint32_t prepared;              /* the pages are marked to be wiped on fork, or this was tried in vain */
     uint32_t growing;               /* some thread is busy growing the table */
     uint32_t wishes;                /* unparks that wished for a larger table since the last time it was considered */
@@ -33,6 +36,7 @@ struct plc_table_state *plc_table_state(void);
 struct plc_bucket_table *plc_current_table(void);
 bool plc_first_table_wipe_on_fork(void);
 
+/* Each bucket's keys are those of a few successive buckets of a larger table, and of no others. */
 static inline struct plc_bucket *plc_bucket_of(const struct plc_bucket_table *table, const void *address) {
     /* Fibonacci hashing: the upper bits of a product with 2^64 / golden ratio. Shifted twice, for a table of one
      * bucket. */

@@ -13,6 +13,16 @@
 #define PLC_MAX_TABLE_BITS 20
 #endif
 
+/* A parker moves at most this many buckets to a larger table, which takes it less than 100 us. */
+#ifndef PLC_GROWTH_STEP
+#define PLC_GROWTH_STEP 256
+#endif
+
+/* How many buckets of a large table are looked at to estimate its load: all would take longer than a millisecond. */
+#ifndef PLC_GROWTH_SAMPLE
+#define PLC_GROWTH_SAMPLE 1024
+#endif
+
 /* Walking past this many waiters of other keys makes an unpark, or who joins a mutex, wish for a larger table. */
 #ifndef PLC_GROW_AFTER_FOREIGN
 #define PLC_GROW_AFTER_FOREIGN 4

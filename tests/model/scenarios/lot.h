@@ -15,13 +15,14 @@ static inline void lot_setup(void) {
     plc_bucket_table_prepare();
 }
 
-/* Nobody is queued in any bucket of the current table. */
+/* Nobody is queued in any bucket, be it of the current table or of the one that it grows into. */
 static inline void lot_must_be_empty(void) {
-    const struct plc_bucket_table *table = plc_current_table();
-    for (size_t i = 0; i < plc_bucket_table_size(); i++) {
-        MC_ASSERT(!table->buckets[i].head && !table->buckets[i].tail);
-        MC_ASSERT(table->buckets[i].waiters == 0);
-        MC_ASSERT(table->buckets[i].lock.word == 0);
+    for (const struct plc_bucket_table *table = plc_current_table(); table; table = table->larger) {
+        for (size_t i = 0; i < (size_t)1 << table->bits; i++) {
+            MC_ASSERT(!table->buckets[i].head && !table->buckets[i].tail);
+            MC_ASSERT(table->buckets[i].waiters == 0);
+            MC_ASSERT(table->buckets[i].lock.word == 0);
+        }
     }
 }
 

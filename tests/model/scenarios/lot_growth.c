@@ -94,6 +94,7 @@ static void grow_with_a_waiter(void) {
     plc_bucket_table_wish_to_grow();
     plc_bucket_table_wish_to_grow();
     plc_bucket_table_prepare();
+    plc_bucket_table_prepare(); /* the second bucket, if there are two */
     unpark_until_woken(&key);
 }
 

@@ -2,7 +2,7 @@
 /* The table grows while somebody is parked, whom others unpark or move, or whose time is up. */
 #include "lot.h"
 
-/* In two buckets, if there are two: growth locks the first one first, and unlocks it first. */
+/* In two buckets, if there are two: the first one moves first. */
 static char keys[128];
 static const char *key, *other_key;
 static uint32_t parked;
@@ -33,6 +33,7 @@ static void grow(void) {
     for (int i = 0; i < 3; i++)
         plc_bucket_table_wish_to_grow();
     plc_bucket_table_prepare();
+    plc_bucket_table_prepare(); /* the second bucket, if there are two */
 }
 
 static void unpark_until_woken(const char *at) {
