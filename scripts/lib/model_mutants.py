@@ -17,6 +17,8 @@ import threading
 # As failure_name() of the checker says them. Its own limits, and executions without end, are no findings.
 FINDINGS = ("data race", "use after free", "deadlock or lost wake-up", "assertion", "crash")
 KEYS = ("mutant", "bug", "programs", "noticed", "file")
+# Most bugs show with hardly a preemption: that is looked at before the scenarios' own bounds.
+FEW_PREEMPTIONS = ("--preemptions", "1", "--stale", "1", "--max-executions", "5000")
 SECONDS = 120  # a mutant may loop without any step; the checker's own bounds end all others much earlier
 
 
@@ -191,10 +193,10 @@ class Build:
 
 # ---- Running
 
-def search(mutant, program, stats, limit):
+def search(mutant, program, stats, bounds):
     """Runs the program's scenarios until something is found in one of them."""
     stats.unlink(missing_ok=True)
-    arguments = [program, "--until-failure", "--max-executions", str(limit), "--stats", stats]
+    arguments = [program, "--until-failure", "--stats", stats, *bounds]
     verdict = Verdict(mutant)
     try:
         result = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS,
@@ -220,13 +222,15 @@ def try_mutant(build, mutant, limit):
     for file, text in changed.items():
         (overlay / file).parent.mkdir(parents=True, exist_ok=True)
         (overlay / file).write_text(text)
-    remarks = ""
-    for program in mutant.programs:
-        verdict = search(mutant, build.make(mutant, program, overlay, changed), overlay / "stats.tsv", limit)
-        if verdict.found:
-            break
-        remarks += verdict.remark
-        verdict.remark = remarks
+    programs = {program: build.make(mutant, program, overlay, changed) for program in mutant.programs}
+    for bounds in FEW_PREEMPTIONS, ("--max-executions", str(limit)):
+        remarks = ""
+        for program in programs.values():
+            verdict = search(mutant, program, overlay / "stats.tsv", bounds)
+            if verdict.found:
+                return verdict
+            remarks += verdict.remark
+    verdict.remark = remarks
     return verdict
 
 
