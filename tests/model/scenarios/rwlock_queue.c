@@ -166,6 +166,18 @@ static void reader_is_let_in_behind_a_writer(int self) {
     }
 }
 
+/* T0 has had the lock since before the start, and takes it again: the heir naps when another joins. */
+static void written_from_the_start(void) {
+    lot_setup();
+    plc_rwlock_write_lock(&lock);
+}
+
+static void taken_again(int self) {
+    if (self == 0)
+        plc_rwlock_write_unlock(&lock);
+    write_once();
+}
+
 /* There is no room for readers: one that waited for the writer to give up is sent away, unless it is handed the lock,
    and must not take along the wake of whoever is queued behind it. */
 static void lock_is_full(void) {
@@ -192,11 +204,14 @@ static void full_again(void) {
 #ifdef IDEAL
 #define TWO .threads = 2, .setup = lot_setup, .finish = free_again, .preemptions = 0
 #define THREE .threads = 3, .setup = lot_setup, .finish = free_again, .preemptions = 3, .stale = 1
+#define HELD .threads = 3, .setup = written_from_the_start, .finish = free_again, .preemptions = 2, .stale = 1
 #define FULL .threads = 3, .setup = lock_is_full, .finish = full_again, .preemptions = 3, .stale = 1
 #else
 #define INVARIANT .invariant = queue_is_marked
 #define TWO .threads = 2, .setup = lot_setup, .finish = free_again, .preemptions = 3, .stale = 1, INVARIANT
 #define THREE .threads = 3, .setup = lot_setup, .finish = free_again, .preemptions = 2, .stale = 1, INVARIANT
+#define HELD                                                                                                           \
+    .threads = 3, .setup = written_from_the_start, .finish = free_again, .preemptions = 2, .stale = 1, INVARIANT
 #define FULL .threads = 3, .setup = lock_is_full, .finish = full_again, .preemptions = 2, .stale = 1, INVARIANT
 #endif
 MC_SCENARIOS(
@@ -218,6 +233,7 @@ MC_SCENARIOS(
      .thread = upgradable_and_reader_wait,
      .clock_jumps = 1},
     {.name = "rwlock queue: beside an upgradable holder" ON, THREE, .thread = upgradable_in_between, .clock_jumps = 1},
+    {.name = "rwlock queue: taken again before the heir comes" ON, HELD, .thread = taken_again},
     {.name = "rwlock queue: fair releases" ON, THREE, .thread = fair_in_between},
     {.name = "rwlock queue: the heir gives up, a reader behind it" ON,
      THREE,
