@@ -248,9 +248,11 @@ static void any_lock(int self) {
 #ifdef IDEAL
 #define BOUND(n) .preemptions = 0
 #define BOUND3(n) .preemptions = (n), .stale = 1
+#define ALL .executions = 1100000 /* to the end */
 #else
 #define BOUND(n) .preemptions = (n), .stale = 1
 #define BOUND3(n) .preemptions = (n)-1, .stale = 1
+#define ALL .executions = 0
 #endif
 #define TWO .threads = 2, .setup = lot_setup
 #define THREE .threads = 3, .setup = lot_setup
@@ -277,12 +279,13 @@ MC_SCENARIOS(
      .clock_jumps = 1,
      .outcomes = "01 10",
      BOUND3(3)},
-    {.name = "condvar: notify_all after unlock" ON, THREE, .thread = all_notified, .finish = two_woke, BOUND3(3)},
+    {.name = "condvar: notify_all after unlock" ON, THREE, .thread = all_notified, .finish = two_woke, BOUND3(3), ALL},
     {.name = "condvar: notify_all under the lock" ON,
      THREE,
      .thread = all_notified_under_lock,
      .finish = two_woke,
-     BOUND3(3)},
+     BOUND3(3),
+     ALL},
     {.name = "condvar: time-out racing notify" ON,
      TWO,
      .thread = time_out_vs_notify,
