@@ -54,24 +54,41 @@ static bool sleep_once(struct plc_thread_parker *parker, plc_deadline_t deadline
     return pthread_cond_timedwait(condition, &parker->mutex, &until) != ETIMEDOUT || !plc_deadline_has_passed(deadline);
 }
 
+static bool is_signalled(struct plc_thread_parker *parker) {
+    pthread_mutex_lock(&parker->mutex);
+    bool signalled = parker->signalled;
+    pthread_mutex_unlock(&parker->mutex);
+    return signalled;
+}
+
+static bool sleep_unless_signalled(struct plc_thread_parker *parker, plc_deadline_t deadline) {
+    pthread_mutex_lock(&parker->mutex);
+    bool in_time = parker->signalled || sleep_once(parker, deadline);
+    pthread_mutex_unlock(&parker->mutex);
+    return in_time;
+}
+
+static void restore_cancel_state(const int *state) {
+    pthread_setcancelstate(*state, NULL);
+}
+
+/* The hooks run without the mutex: they may unpark this very parker, or throw. */
 bool plc_thread_parker_park_until(struct plc_thread_parker *parker, plc_deadline_t deadline,
                                   const struct plc_sleep_hooks *hooks) {
     bool in_time = true;
-    int cancel_state;
+    int cancel_state __attribute__((cleanup(restore_cancel_state)));
     /* Waiting on a condition is a cancellation point; leaving from here would leave our node in a queue. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    pthread_mutex_lock(&parker->mutex);
-    while (!parker->signalled && in_time) {
+    while (!is_signalled(parker)) {
+        if (!in_time)
+            return false;
         if (hooks)
             hooks->begin(hooks->context);
-        in_time = sleep_once(parker, deadline);
+        in_time = sleep_unless_signalled(parker, deadline);
         if (hooks)
             hooks->end(hooks->context);
     }
-    bool signalled = parker->signalled;
-    pthread_mutex_unlock(&parker->mutex);
-    pthread_setcancelstate(cancel_state, NULL);
-    return signalled;
+    return true;
 }
 
 void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_sleep_hooks *hooks) {
@@ -79,10 +96,7 @@ void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_s
 }
 
 bool plc_thread_parker_timed_out(struct plc_thread_parker *parker) {
-    pthread_mutex_lock(&parker->mutex);
-    bool signalled = parker->signalled;
-    pthread_mutex_unlock(&parker->mutex);
-    return !signalled;
+    return !is_signalled(parker);
 }
 
 /* It does not spin: whoever waits sleeps. */
