@@ -100,9 +100,15 @@ PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__flags) == 48, "the kind of
 /* ---- Exports */
 
 /* Exports an internal function under a name of pthread's. Our own code calls the internal name, which needs no detour
-   through the linkage table and cannot be interposed. */
+   through the linkage table and cannot be interposed. In libplc_pthread_debug.so (observe/) the function hides behind an
+   observed one of that name. */
+#ifdef DROPIN_RENAMED
+#define DROPIN_EXPORT(name, function)                                                                                  \
+    extern __typeof__(function)(dropin_plain_##name) __attribute__((alias(#function), visibility("hidden")))
+#else
 #define DROPIN_EXPORT(name, function)                                                                                  \
     extern __typeof__(function)(name) __attribute__((alias(#function), visibility("default")))
+#endif
 
 /* The same for names that only the rest of a static glibc calls. */
 #ifdef DROPIN_STATIC

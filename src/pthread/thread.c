@@ -4,6 +4,7 @@
 
 #include "cond_shared.h"
 #include "layout.h"
+#include "observe/hooks.h"
 #include "real.h"
 #include "statistics.h"
 
@@ -37,6 +38,7 @@ static void after_fork_in_child(void) {
     plc_store_relaxed(&fork_generation, fork_generation + DROPIN_FORK_STEP); /* relaxed: one thread */
     dropin_cond_shared_after_fork();
     dropin_statistics_after_fork();
+    observe_after_fork();
 }
 
 #ifndef DROPIN_STATIC
@@ -61,5 +63,6 @@ __attribute__((constructor)) static void start(void) {
     (void)dropin_real();
     dropin_statistics_start();
     (void)pthread_atfork(NULL, NULL, after_fork_in_child);
+    observe_start();
     errno = saved_errno;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# symbols.sh LIBRARY plain|stats: whole families, no versions, nothing else, and nothing needed that could allocate.
+# symbols.sh LIBRARY plain|stats|debug: whole families, no versions, nothing else, and nothing needed that could allocate.
 set -euo pipefail
 library=$1
 build=$2
@@ -29,7 +29,7 @@ expand() {
     echo __pthread_once
     expand '' sigaction __sigaction signal bsd_signal ssignal sysv_signal __sysv_signal sigset # to know of handlers
     expand '' pthread_setcanceltype _Fork
-    [ "$build" = plain ] || expand _ exit Exit
+    [ "$build" != stats ] || expand _ exit Exit
 } | sort >"$directory/expected"
 nm -D --defined-only "$library" | awk '{print $NF}' | sort >"$directory/exported"
 
@@ -54,6 +54,10 @@ fi
 if [ "$build" = plain ] &&
     nm -D --undefined-only "$library" | grep -E ' (malloc|calloc|realloc|free|__tls_get_addr|.*printf.*|fopen|getenv)(@|$)'; then
     echo "symbols.sh: these may allocate or use stdio" >&2
+    status=1
+fi
+if [ "$build" != debug ] && nm "$library" 2>/dev/null | grep -E ' (observe|dropin_plain)'; then
+    echo "symbols.sh: these are the observers', which belong into libplc_pthread_debug.so only" >&2
     status=1
 fi
 if readelf -rW "$library" | grep -E 'DTPMOD|DTPOFF|TLSDESC'; then
