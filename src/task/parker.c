@@ -35,26 +35,15 @@ enum {
     NOTIFIED = PLC_PARKER_NOTIFIED_,
 };
 
-static bool has_permit(const plc_parker_t *parker) {
-    return plc_load_relaxed(&parker->state) == NOTIFIED; /* relaxed: the caller takes the permit with an acquire */
-}
-
-static bool spin_for_permit(const plc_parker_t *parker) {
-    int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    do {
-        for (int i = 0; i < 4; i++) {
-            if (has_permit(parker))
-                return true;
-            plc_cpu_relax();
-        }
-    } while (plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start < PLC_PARKER_SPIN_NS);
-    return has_permit(parker);
+static bool has_permit(const void *parker) {
+    const uint32_t *state = &((const plc_parker_t *)parker)->state;
+    return plc_load_relaxed(state) == NOTIFIED; /* relaxed: the caller takes the permit with an acquire */
 }
 
 static void spin(const plc_parker_t *parker) {
     struct plc_spin_habit *habit = &plc_thread_self()->spin_habit;
     if (plc_spin_habit_may_spin(habit))
-        plc_spin_habit_learn(habit, spin_for_permit(parker));
+        plc_spin_habit_learn(habit, plc_spin_until(has_permit, parker), PLC_PARKER_MAX_SKIPS);
 }
 
 /* Takes the permit, or announces that the owner is about to sleep. */

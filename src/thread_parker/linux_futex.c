@@ -4,6 +4,7 @@
 
 #include "platform/platform.h"
 #include "platform/tuning.h"
+#include "thread_parker/spin_habit.h"
 #include "thread_parker/thread_parker.h"
 
 /* parker->word
@@ -26,8 +27,7 @@ enum parker_state {
 void plc_thread_parker_init(struct plc_thread_parker *parker) {
     parker->word = SIGNALLED;
     parker->waker_processor = PLC_OS_UNKNOWN_PROCESSOR;
-    parker->skips = 0;
-    parker->skips_left = 0;
+    parker->habit = (struct plc_spin_habit){0, 0};
     parker->may_spin = false;
     parker->last_was_here = false;
 }
@@ -41,65 +41,34 @@ void plc_thread_parker_prepare_park(struct plc_thread_parker *parker, bool may_s
     plc_store_relaxed(&parker->word, AWAKE); /* relaxed: the queue lock publishes it */
 }
 
-static bool is_signalled(struct plc_thread_parker *parker) {
+static bool is_signalled(const struct plc_thread_parker *parker) {
     return plc_load_acquire(&parker->word) == SIGNALLED; /* acquire [P1] */
 }
 
 /* ---- Spinning before the sleep: worth it if the waker runs on another processor and comes within one wake-up's time.
  */
 
-static bool spinning_may_pay(struct plc_thread_parker *parker) {
-    if (!parker->may_spin || PLC_PARKER_SPIN_NS == 0 || plc_os_processor_count() == 1)
-        return false;
-    if (parker->skips_left > 0) {
-        parker->skips_left--;
-        return false;
-    }
-    return true;
-}
-
 /* Once signalled. A waker on our own processor runs only when we do not. */
 static bool waker_was_here(const struct plc_thread_parker *parker) {
     return parker->waker_processor != PLC_OS_UNKNOWN_PROCESSOR && parker->waker_processor == plc_os_processor();
 }
 
-/* A failure doubles how many of the next waits sleep at once, up to a limit: a higher one where the wakers run on our own
-   processor, since there only the scheduler can make spinning pay again. A success allows spinning at once and lets the
-   number decay. */
-static void learn_from_spin(struct plc_thread_parker *parker, bool paid, bool from_here) {
-    if (paid) {
-        parker->skips /= 4;
-        parker->skips_left = 0;
-    } else {
-        unsigned limit = from_here ? PLC_PARKER_MAX_SKIPS_HERE : PLC_PARKER_MAX_SKIPS;
-        unsigned skips = parker->skips ? parker->skips * 2u : 1u;
-        parker->skips = (uint16_t)(skips > limit ? limit : skips);
-        parker->skips_left = parker->skips;
-    }
-}
-
-static bool spin_until_signalled(struct plc_thread_parker *parker) {
-    int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    do {
-        for (int i = 0; i < 4; i++) {
-            if (is_signalled(parker))
-                return true;
-            plc_cpu_relax();
-        }
-    } while (plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start < PLC_PARKER_SPIN_NS);
+static bool is_signalled_at(const void *parker) {
     return is_signalled(parker);
 }
 
 static bool spin(struct plc_thread_parker *parker) {
     if (is_signalled(parker))
         return true;
-    if (!spinning_may_pay(parker))
+    if (!parker->may_spin || !plc_spin_habit_may_spin(&parker->habit))
         return false;
-    bool signalled = spin_until_signalled(parker);
+    bool signalled = plc_spin_until(is_signalled_at, parker);
     /* One on this very processor ran only because the scheduler took it from us: sleeping would have been faster. In vain:
        the waker of the wait before is the best guess. */
     bool from_here = signalled ? waker_was_here(parker) : parker->last_was_here;
-    learn_from_spin(parker, signalled && !from_here, from_here);
+    /* The limit is higher where the wakers run on our own processor: there only the scheduler can make spinning pay again. */
+    plc_spin_habit_learn(&parker->habit, signalled && !from_here,
+                         from_here ? PLC_PARKER_MAX_SKIPS_HERE : PLC_PARKER_MAX_SKIPS);
     return signalled;
 }
 

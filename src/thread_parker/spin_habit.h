@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a thread has learnt about spinning before it sleeps: whether the next wait should spin at all. */
+/* Spinning before a sleep, and what a thread has learnt about it: whether the next wait should spin at all. */
 #ifndef PLC_SPIN_HABIT_H
 #define PLC_SPIN_HABIT_H
 
@@ -8,8 +8,8 @@
 
 /* Zero: spin. Only the thread itself looks at it. */
 struct plc_spin_habit {
-    uint16_t skips;      /* how many waits sleep at once after the next spin in vain, at most doubled */
-    uint16_t skips_left; /* how many of those are still to come */
+    uint16_t skips;      /* how many waits were to sleep at once after the last spin in vain */
+    uint16_t skips_left; /* how many of these are left */
 };
 
 /* Counts this wait if it is one of those that sleep at once. */
@@ -22,16 +22,31 @@ static inline bool plc_spin_habit_may_spin(struct plc_spin_habit *habit) {
     return false;
 }
 
-/* A failure doubles how many of the next waits sleep at once; a success allows spinning at once and lets the number
-   decay. */
-static inline void plc_spin_habit_learn(struct plc_spin_habit *habit, bool paid) {
+/* A failure doubles how many of the next waits sleep at once, up to max_skips; a success allows spinning at once and lets
+   the number decay. */
+static inline void plc_spin_habit_learn(struct plc_spin_habit *habit, bool paid, unsigned max_skips) {
     if (paid) {
-        habit->skips /= 4;
+        habit->skips = (uint16_t)(habit->skips / 4u);
+        habit->skips_left = 0;
     } else {
         unsigned skips = habit->skips ? habit->skips * 2u : 1u;
-        habit->skips = (uint16_t)(skips > PLC_PARKER_MAX_SKIPS ? PLC_PARKER_MAX_SKIPS : skips);
+        habit->skips = (uint16_t)(skips > max_skips ? max_skips : skips);
+        habit->skips_left = habit->skips;
     }
-    habit->skips_left = paid ? 0 : habit->skips;
+}
+
+/* Spins until is_done(object), for as long as a spin may last; returns whether it is. Inlined, as each look counts. */
+__attribute__((always_inline)) static inline bool plc_spin_until(bool (*is_done)(const void *object),
+                                                                 const void *object) {
+    int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    do {
+        for (int i = 0; i < 4; i++) {
+            if (is_done(object))
+                return true;
+            plc_cpu_relax();
+        }
+    } while (plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start < PLC_PARKER_SPIN_NS);
+    return is_done(object);
 }
 
 #endif

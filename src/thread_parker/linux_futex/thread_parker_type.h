@@ -6,12 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "thread_parker/spin_habit.h"
+
 struct plc_thread_parker {
     uint32_t word;            /* enum parker_state; the owner sleeps on it */
     uint32_t waker_processor; /* where the last waker ran; written before the word is released */
     /* The rest is the owner's. What it has learnt about spinning lasts from one wait to the next. */
-    uint16_t skips;      /* how many waits were to sleep at once after the last failed spin */
-    uint16_t skips_left; /* how many of these are left */
+    struct plc_spin_habit habit;
     bool may_spin;
     bool last_was_here; /* the waker of the wait before ran on our processor */
 };

@@ -56,7 +56,7 @@ static void wait_once(int self) {
 /* Each failed spin lets twice as many of the next waits sleep at once, and a wait that sleeps at once uses one up; a
    spin that paid ends that. */
 static void learnt_something(void) {
-    MC_ASSERT(parker.skips <= 2 && parker.skips_left <= parker.skips);
+    MC_ASSERT(parker.habit.skips <= 2 && parker.habit.skips_left <= parker.habit.skips);
 }
 
 /* The waker shares the owner's processor: sleeping would have been faster, so the spin counts as failed. */
@@ -66,8 +66,8 @@ static void same_processor(void) {
 }
 
 static void did_not_pay(void) {
-    MC_ASSERT(parker.skips <= 1);
-    MC_OUTCOME(parker.skips);
+    MC_ASSERT(parker.habit.skips <= 1);
+    MC_OUTCOME(parker.habit.skips);
 }
 
 static void other_processor(void) {
@@ -79,7 +79,7 @@ static void other_processor(void) {
    the owner's processor, or the one that ended the spin is. */
 static void failed_often(uint32_t processor_of_wakers) {
     setup();
-    parker.skips = PLC_PARKER_MAX_SKIPS;
+    parker.habit.skips = PLC_PARKER_MAX_SKIPS;
     parker.last_was_here = processor_of_wakers == 0;
     waker_runs_on = processor_of_wakers;
 }
@@ -93,7 +93,7 @@ static void failed_often_elsewhere(void) {
 }
 
 static void count_skips(void) {
-    MC_OUTCOME(parker.skips * 4 / PLC_PARKER_MAX_SKIPS);
+    MC_OUTCOME(parker.habit.skips * 4 / PLC_PARKER_MAX_SKIPS);
 }
 
 MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
