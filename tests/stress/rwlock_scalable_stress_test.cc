@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The scalable reader-writer lock under load: what it guards stays whole, nobody starves, no slot is left over. */
-#include <array>
 #include <atomic>
 #include <gtest/gtest.h>
 #include <plc/rwlock_scalable.h>
@@ -8,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/guarded.h"
 #include "support/internal.h"
 #include "support/stress.h"
 #include "sync/reader_table.h"
@@ -16,40 +16,11 @@ using namespace plc_test;
 
 namespace {
 
-/* Plain memory, several words that belong together: a writer changes them one by one. */
-class Guarded {
-  public:
-    void write() {
-        for (uint64_t &word : words_)
-            ++word;
-    }
-    uint64_t read() const {
-        const uint64_t first = words_.front();
-        for (uint64_t word : words_)
-            if (word != first)
-                ADD_FAILURE() << "read a half-written state: " << word << " and " << first;
-        return first;
-    }
-    plc_rwlock_scalable_t lock = PLC_RWLOCK_SCALABLE_INIT;
-
-  private:
-    std::array<uint64_t, 6> words_{};
-};
+using Guarded = GuardedWords<plc_rwlock_scalable_t>;
 
 void expect_free(const Guarded &guarded) {
     EXPECT_EQ(guarded.lock.inner.state, 0u) << "a bit was left over";
     EXPECT_EQ(plc_reader_table_count(&guarded.lock), 0u) << "a slot was left over";
-}
-
-plc_deadline_t some_deadline(Random &random) {
-    switch (random.below(4)) {
-    case 0:
-        return plc_deadline_after_ns(0);
-    case 1:
-        return PLC_NO_DEADLINE;
-    default:
-        return plc_deadline_after_ns(static_cast<int64_t>(random.below(50000)));
-    }
 }
 
 /* Now and then a holder loses its processor, so that others really wait. */

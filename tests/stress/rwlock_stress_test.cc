@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The reader-writer lock under load: what it guards stays whole in every mode, nobody starves, no bit is left over. */
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <gtest/gtest.h>
 #include <memory>
 #include <plc/rwlock.h>
 
+#include "support/guarded.h"
 #include "support/rwlock_peek.h"
 #include "support/stress.h"
 
@@ -14,37 +14,7 @@ using namespace plc_test;
 
 namespace {
 
-/* Plain memory, several words that belong together: a writer changes them one by one. */
-class Guarded {
-  public:
-    void write() {
-        for (uint64_t &word : words_)
-            ++word;
-    }
-    /* All words are equal; returns their value. */
-    uint64_t read() const {
-        const uint64_t first = words_.front();
-        for (uint64_t word : words_)
-            if (word != first)
-                ADD_FAILURE() << "read a half-written state: " << word << " and " << first;
-        return first;
-    }
-    plc_rwlock_t lock = PLC_RWLOCK_INIT;
-
-  private:
-    std::array<uint64_t, 6> words_{};
-};
-
-plc_deadline_t some_deadline(Random &random) {
-    switch (random.below(4)) {
-    case 0:
-        return plc_deadline_after_ns(0);
-    case 1:
-        return PLC_NO_DEADLINE;
-    default:
-        return plc_deadline_after_ns(static_cast<int64_t>(random.below(50000)));
-    }
-}
+using Guarded = GuardedWords<plc_rwlock_t>;
 
 /* Now and then a holder loses its processor, so that others really wait. */
 void dawdle(Random &random) {
