@@ -16,9 +16,9 @@ enum plc_waiter_state {
 /* Plain memory. While it is queued, all but the parker is guarded by its bucket's lock; from then on it belongs to the
    thread that took it out, until wake lets the owner go. */
 struct plc_waiter {
-    struct plc_waiter *next;         /* towards the tail of the bucket; then the waker's list */
+    struct plc_waiter *next;         /* towards the tail of the bucket */
     struct plc_waiter *previous;     /* towards the head; not kept up to date in the head itself */
-    struct plc_waiter *next_to_wake; /* one that was summoned stays in its queue: a link of its own for its waker */
+    struct plc_waiter *next_to_wake; /* the waker's list (wake_list.h) */
     const void *address; /* the key; a requeue changes it (relaxed: the owner looks at it without the lock) */
     enum plc_waiter_kind kind;
     uint8_t state; /* enum plc_waiter_state */

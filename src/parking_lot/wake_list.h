@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The waiters that an unpark has taken out under the bucket's lock and wakes once it is unlocked. */
+/* The waiters that are promised a wake under the bucket's lock, and are woken once it is unlocked. */
 #ifndef PLC_WAKE_LIST_H
 #define PLC_WAKE_LIST_H
 
@@ -7,27 +7,34 @@
 #include "platform/platform.h"
 #include "platform/tuning.h"
 
-/* Linked through the waiters themselves, so that waking any number needs no memory. First in, first woken. */
+/* Linked through the waiters themselves, so that waking any number needs no memory, and by a link of its own, as one that
+   is summoned stays in its queue. First in, first woken. */
 struct plc_wake_list {
     struct plc_waiter *head;
     struct plc_waiter *tail;
 };
 
-/* The bucket is locked, and the waiter has been taken out of its queue. */
-static inline void plc_wake_list_add(struct plc_wake_list *list, struct plc_waiter *waiter) {
-    waiter->next = NULL;
-    waiter->state = PLC_WAITER_DEQUEUED;
+/* The bucket is locked. What the promise means is for the waiter's state to say. */
+static inline void plc_wake_list_promise(struct plc_wake_list *list, struct plc_waiter *waiter, uintptr_t token) {
+    waiter->unpark_token = token;
+    waiter->next_to_wake = NULL;
     plc_thread_parker_unpark_lock(&waiter->parker);
     if (list->tail)
-        list->tail->next = waiter;
+        list->tail->next_to_wake = waiter;
     else
         list->head = waiter;
     list->tail = waiter;
 }
 
+/* The same for one that has been taken out of its queue; its token is set when all are known. */
+static inline void plc_wake_list_add(struct plc_wake_list *list, struct plc_waiter *waiter) {
+    waiter->state = PLC_WAITER_DEQUEUED;
+    plc_wake_list_promise(list, waiter, 0);
+}
+
 /* The bucket is still locked. */
 static inline void plc_wake_list_set_token(struct plc_wake_list *list, uintptr_t token) {
-    for (struct plc_waiter *waiter = list->head; waiter; waiter = waiter->next)
+    for (struct plc_waiter *waiter = list->head; waiter; waiter = waiter->next_to_wake)
         waiter->unpark_token = token;
 }
 
@@ -36,11 +43,11 @@ static inline bool plc_wake_list_is_due(const struct plc_wake_list *list) {
     return list->head && plc_os_now_ns(PLC_CLOCK_MONOTONIC) - list->head->waiting_since > PLC_FAIR_AFTER_NS;
 }
 
-/* No bucket is locked. A waiter is gone once it was woken: its link is read before. */
+/* No bucket is locked. A waiter may be gone once it was woken: its link is read before. */
 static inline void plc_wake_list_wake(struct plc_wake_list *list) {
     struct plc_waiter *next;
     for (struct plc_waiter *waiter = list->head; waiter; waiter = next) {
-        next = waiter->next;
+        next = waiter->next_to_wake;
         waiter->wake(waiter);
     }
 }

@@ -5,7 +5,7 @@
 
 #include <plc/rwlock.h>
 
-#include "parking_lot/queue.h"
+#include "parking_lot/wake_list.h"
 
 enum {
     PARKED = PLC_RWLOCK_PARKED_,
@@ -91,17 +91,10 @@ static inline uintptr_t plc_rwlock_marks_for(const struct plc_waiter *first) {
     return first->phase == PLC_RWLOCK_NAPS ? HEIR : PARKED;
 }
 
-/* Those that are to be woken when the bucket is unlocked, linked by next_to_wake. */
-struct plc_rwlock_wakes {
-    struct plc_waiter *first;
-    struct plc_waiter *last;
-};
-void plc_rwlock_wake(struct plc_rwlock_wakes *wakes);
-
 /* With the bucket locked: wakes all whose turn it is beside those that have the lock, but leaves them in the queue.
    taken: the W and U of the word. */
 void plc_rwlock_summon(const plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t taken,
-                       struct plc_rwlock_wakes *wakes);
+                       struct plc_wake_list *wakes);
 
 /* Queues until the mode's share has been added to the word (TAKEN), or until the deadline has passed (KEPT_OUT). Takes
    it at once if nothing keeps it out. */

@@ -67,7 +67,7 @@ static enum verdict wait_on(struct plc_waiter *waiter, bool naps) {
 /* With the bucket locked: takes the lock if nothing keeps the mode out, or settles how to wait on. now: the time, or
    what it was when the waiter was last woken. */
 static enum verdict inherit(const struct entrant *entrant, struct plc_bucket *bucket, int64_t now,
-                            struct plc_rwlock_wakes *wakes) {
+                            struct plc_wake_list *wakes) {
     plc_rwlock_t *lock = entrant->lock;
     struct plc_waiter *waiter = entrant->waiter;
     if (waiter->state == PLC_WAITER_DEQUEUED)
@@ -105,14 +105,14 @@ static enum verdict answer_summons(const struct entrant *entrant) {
     struct plc_waiter *waiter = entrant->waiter;
     int64_t nap = PLC_RWLOCK_NAP_NS;
     for (;;) {
-        struct plc_rwlock_wakes wakes = {NULL, NULL};
+        struct plc_wake_list wakes = {0};
         spin_while_kept_out(entrant);
         int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
         struct plc_bucket *bucket = plc_bucket_lock(entrant->lock);
         enum verdict verdict = inherit(entrant, bucket, now, &wakes);
         int64_t slice_end = waiter->summoned_at + PLC_RWLOCK_SLICE_NS;
         plc_bucket_unlock(bucket);
-        plc_rwlock_wake(&wakes);
+        plc_wake_list_wake(&wakes);
         if (verdict == HANDED_OVER)
             plc_thread_parker_park(&waiter->parker, NULL); /* the wake has come, or is on its way */
         if (verdict != NAP)

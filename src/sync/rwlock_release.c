@@ -8,27 +8,7 @@
 
 /* Invariants I1 to I9: docs/design/rwlock.md. Memory order: sync/rwlock.c. */
 
-/* ---- Waking. The bucket is locked, but for plc_rwlock_wake. */
-
-static void promise_wake(struct plc_rwlock_wakes *wakes, struct plc_waiter *waiter, enum plc_rwlock_token token) {
-    waiter->unpark_token = token;
-    waiter->next_to_wake = NULL;
-    plc_thread_parker_unpark_lock(&waiter->parker);
-    if (wakes->last)
-        wakes->last->next_to_wake = waiter;
-    else
-        wakes->first = waiter;
-    wakes->last = waiter;
-}
-
-/* No bucket is locked. A waiter may be gone once it was woken: its link is read before. */
-void plc_rwlock_wake(struct plc_rwlock_wakes *wakes) {
-    struct plc_waiter *next;
-    for (struct plc_waiter *waiter = wakes->first; waiter; waiter = next) {
-        next = waiter->next_to_wake;
-        waiter->wake(waiter);
-    }
-}
+/* ---- Waking. The bucket is locked. */
 
 /* The first waiter from `from` on whose turn it is beside those that have taken the lock: all readers up to the first
    writer or upgradable, and that one. Behind a writer it is nobody's turn; beside an upgradable holder the readers
@@ -47,7 +27,7 @@ static struct plc_waiter *next_in_turn(const plc_rwlock_t *lock, struct plc_wait
 }
 
 void plc_rwlock_summon(const plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t taken,
-                       struct plc_rwlock_wakes *wakes) {
+                       struct plc_wake_list *wakes) {
     int64_t now = 0;
     struct plc_waiter *waiter = bucket->head;
     while ((waiter = next_in_turn(lock, waiter, taken)) != NULL) {
@@ -56,7 +36,7 @@ void plc_rwlock_summon(const plc_rwlock_t *lock, struct plc_bucket *bucket, uint
             waiter->state = PLC_WAITER_SUMMONED;
             if (!waiter->summoned_at)
                 waiter->summoned_at = now;
-            promise_wake(wakes, waiter, PLC_RWLOCK_TOKEN_SUMMONED);
+            plc_wake_list_promise(wakes, waiter, PLC_RWLOCK_TOKEN_SUMMONED);
         }
         taken |= waiter->park_token & (WRITER | UPGRADABLE);
         waiter = waiter->next;
@@ -73,8 +53,7 @@ static bool is_due(const struct plc_waiter *waiter) {
 
 /* Takes all whose turn it is out of the queue; returns what they add to the word. One that was summoned and has not
    been here yet comes anyway, and finds out. */
-static uintptr_t hand_over(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t keep,
-                           struct plc_rwlock_wakes *wakes) {
+static uintptr_t hand_over(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t keep, struct plc_wake_list *wakes) {
     uintptr_t granted = 0;
     struct plc_waiter *waiter = bucket->head;
     while ((waiter = next_in_turn(lock, waiter, keep + granted)) != NULL) {
@@ -83,7 +62,7 @@ static uintptr_t hand_over(plc_rwlock_t *lock, struct plc_bucket *bucket, uintpt
         plc_waiter_take_out(bucket, waiter);
         waiter->state = PLC_WAITER_DEQUEUED;
         if (!comes_anyway)
-            promise_wake(wakes, waiter, PLC_RWLOCK_TOKEN_HANDOFF);
+            plc_wake_list_promise(wakes, waiter, PLC_RWLOCK_TOKEN_HANDOFF);
         granted += waiter->park_token;
         waiter = next;
     }
@@ -107,7 +86,7 @@ static void leave_word(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t 
 /* Gives up under the bucket lock: hands the lock over to the first whose turn it is, or summons them, or leaves it to
    those that are on their way. */
 static void release_to_queue(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair) {
-    struct plc_rwlock_wakes wakes = {NULL, NULL};
+    struct plc_wake_list wakes = {0};
     uintptr_t granted = 0;
     struct plc_bucket *bucket = plc_bucket_lock(lock);
     struct plc_waiter *first = next_in_turn(lock, bucket->head, keep);
@@ -117,7 +96,7 @@ static void release_to_queue(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep,
         plc_rwlock_summon(lock, bucket, keep, &wakes);
     leave_word(lock, bucket, drop, keep + granted);
     plc_bucket_unlock(bucket);
-    plc_rwlock_wake(&wakes);
+    plc_wake_list_wake(&wakes);
 }
 
 void plc_rwlock_release(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair) {

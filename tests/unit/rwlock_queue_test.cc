@@ -195,7 +195,7 @@ TEST(RwlockQueueTest, AFirstThatGetsInSummonsWhoeverElseMayComeIn) {
         FakeWaiter behind(lock, R, PLC_WAITER_QUEUED, Summoned::never);
         /* As a release that finds the first asleep, but the others do not hear of it. */
         struct plc_bucket *bucket = plc_bucket_lock(&lock);
-        struct plc_rwlock_wakes wakes = {};
+        struct plc_wake_list wakes = {};
         struct plc_waiter *waiter = plc_rwlock_first_waiter(bucket, &lock);
         struct plc_waiter *others = waiter->next;
         waiter->next = nullptr;
@@ -203,7 +203,7 @@ TEST(RwlockQueueTest, AFirstThatGetsInSummonsWhoeverElseMayComeIn) {
         waiter->next = others;
         plc_fetch_and_relaxed(&lock.state, ~W);
         plc_bucket_unlock(bucket);
-        plc_rwlock_wake(&wakes);
+        plc_wake_list_wake(&wakes);
         first.wait_for_it();
         wait_until([&] { return queued(lock) == 3; });
         EXPECT_EQ(beaten.state(), PLC_WAITER_SUMMONED);
