@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/fake_driver.h"
 #include "support/stress.h"
 
 namespace {
@@ -131,6 +132,116 @@ TEST(TaskStress, UnparkersOutliveThreads) {
     for (plc_unparker_t *unparker : unparkers) {
         plc_unparker_unpark(unparker);
         plc_unparker_drop(unparker);
+    }
+}
+
+/* Workers who pass tokens to random others, by unpark or as an event of the driver, and park when they have none. An unpark
+   that is lost leaves a token behind, a driver that is left alone an event, and then nobody comes to an end. Now and then a
+   worker goes on without the driver, which others have to run meanwhile. */
+class DriverCrew {
+  public:
+    DriverCrew(size_t workers, size_t passes) : parkers_(workers), boxes_(workers), passes_left_(passes) {
+        plc_shared_driver_init(&shared_, plc_test::FakeDriver::ops(), &driver_, parkers_.data(), workers);
+    }
+    void give(size_t worker, size_t tokens) {
+        boxes_[worker].tokens.store(tokens);
+    }
+    void work(size_t self, Random &random) {
+        for (;;) {
+            take_events();
+            if (take_token(self)) {
+                if (passes_left_.fetch_sub(1) <= 1) {
+                    plc_shared_driver_shutdown(&shared_);
+                    return;
+                }
+                pass(random);
+                if (random.one_in(8))
+                    plc_driver_parker_poll(&parkers_[self]);
+                continue;
+            }
+            plc_deadline_t deadline =
+                random.one_in(4) ? plc_deadline_after_ns(static_cast<int64_t>(random.below(3000))) : PLC_NO_DEADLINE;
+            if (plc_driver_parker_park_until(&parkers_[self], deadline).status == PLC_DRIVER_PARK_SHUT_DOWN)
+                return;
+        }
+    }
+    void check() const {
+        EXPECT_EQ(driver_.shutdowns(), 1);
+        EXPECT_EQ(shared_.state, 2u) << "nobody has the driver, nobody sleeps";
+    }
+
+  private:
+    struct alignas(64) Box {
+        std::atomic<size_t> tokens{0};
+    };
+    bool take_token(size_t self) {
+        if (boxes_[self].tokens.load(std::memory_order_relaxed) == 0)
+            return false;
+        boxes_[self].tokens.fetch_sub(1, std::memory_order_relaxed);
+        return true;
+    }
+    void pass(Random &random) {
+        if (random.one_in(3)) {
+            driver_.let_happen(); /* whoever sees it passes the token on */
+            return;
+        }
+        size_t other = random.below(boxes_.size());
+        boxes_[other].tokens.fetch_add(1, std::memory_order_relaxed);
+        plc_driver_parker_unpark(&parkers_[other]);
+    }
+    void take_events() {
+        size_t happened = driver_.handled();
+        size_t taken = taken_.load();
+        while (taken < happened && !taken_.compare_exchange_weak(taken, happened)) {
+        }
+        if (taken >= happened)
+            return;
+        size_t next = happened % boxes_.size();
+        boxes_[next].tokens.fetch_add(happened - taken, std::memory_order_relaxed);
+        plc_driver_parker_unpark(&parkers_[next]);
+    }
+
+    plc_test::FakeDriver driver_;
+    plc_shared_driver_t shared_{};
+    std::vector<plc_driver_parker_t> parkers_;
+    std::vector<Box> boxes_;
+    std::atomic<size_t> passes_left_, taken_{0};
+};
+
+TEST(DriverParkerStress, TokensAndEventsGoRound) {
+    for (size_t workers : {2, 3, 16}) {
+        DriverCrew crew(workers, scaled(20'000));
+        for (size_t i = 0; i < workers; i += 2)
+            crew.give(i, 1);
+        run_threads(workers, [&](size_t self, Random &random) { crew.work(self, random); });
+        crew.check();
+    }
+}
+
+/* Thousands of short lives: parked, unparked and shut down by one at random moments. */
+TEST(DriverParkerStress, ShutdownAtAnyMoment) {
+    constexpr size_t workers = 4;
+    const size_t lives = scaled(1500);
+    std::vector<plc_driver_parker_t> parkers(workers);
+    for (size_t life = 0; life < lives; ++life) {
+        plc_test::FakeDriver driver;
+        plc_shared_driver_t shared;
+        plc_shared_driver_init(&shared, plc_test::FakeDriver::ops(), &driver, parkers.data(), workers);
+        size_t written = 0;
+        run_threads(workers, [&](size_t self) {
+            Random random(life * workers + self);
+            if (self == 0) {
+                for (uint64_t i = random.below(20); i > 0; --i)
+                    plc_driver_parker_unpark(&parkers[random.below(workers)]);
+                written = life;
+                plc_shared_driver_shutdown(&shared);
+                return;
+            }
+            while (plc_driver_parker_park(&parkers[self]).status != PLC_DRIVER_PARK_SHUT_DOWN) {
+            }
+            EXPECT_EQ(written, life);
+        });
+        EXPECT_EQ(driver.shutdowns(), 1);
     }
 }
 
