@@ -209,7 +209,7 @@ class DriverCrew {
 };
 
 TEST(DriverParkerStress, TokensAndEventsGoRound) {
-    for (size_t workers : {2, 3, 16}) {
+    for (size_t workers : {size_t{2}, size_t{3}, size_t{16}}) {
         DriverCrew crew(workers, scaled(20'000));
         for (size_t i = 0; i < workers; i += 2)
             crew.give(i, 1);
