@@ -4,6 +4,7 @@
 #undef PLC_INLINE
 #define PLC_INLINE PLC_API
 
+#include <plc/async.h>
 #include <plc/atomic_waker.h>
 #include <plc/condvar.h>
 #include <plc/deadline.h>

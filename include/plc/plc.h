@@ -4,6 +4,7 @@
 #ifndef PLC_PLC_H
 #define PLC_PLC_H
 
+#include <plc/async.h>
 #include <plc/atomic_waker.h>
 #include <plc/block_on.h>
 #include <plc/condvar.h>

@@ -14,6 +14,7 @@ struct plc_bucket {
     struct plc_waiter *head;
     struct plc_waiter *tail;
     uint32_t waiters; /* how many are queued; written under the lock, read without it (relaxed: an estimate) */
+    uint32_t tasks;   /* how many of them are tasks; both read and written under the lock */
     bool has_moved;   /* nobody is queued here any more: the larger table has this bucket's keys; set once */
 } __attribute__((aligned(64)));
 
@@ -23,6 +24,10 @@ PLC_STATIC_ASSERT(sizeof(struct plc_bucket) == 64, "a bucket is one cache line")
    and lets the table grow, or go on growing, if unparks wished for it. Nothing here is needed for correctness: failure means a smaller
    table. */
 void plc_bucket_table_prepare(void);
+
+/* Which lot this is: another one in the child of a fork, where nobody is queued. To be called with a bucket locked, after
+   plc_bucket_table_prepare. Never zero. */
+uint32_t plc_bucket_table_incarnation(void);
 
 /* Says that an unpark walked past more waiters of other keys than it should have. */
 void plc_bucket_table_wish_to_grow(void);

@@ -51,12 +51,15 @@ static void move_bucket(struct plc_bucket *bucket, const struct plc_bucket_table
     struct plc_waiter *next;
     plc_word_lock_lock(&bucket->lock);
     for (struct plc_waiter *waiter = bucket->head; waiter; waiter = next) {
+        struct plc_bucket *to = plc_bucket_of(larger, waiter->address);
         next = waiter->next;
-        plc_queue_push_back(plc_bucket_of(larger, waiter->address), waiter);
+        plc_queue_push_back(to, waiter);
+        to->tasks += waiter->is_task;
     }
     bucket->head = NULL;
     bucket->tail = NULL;
     plc_store_relaxed(&bucket->waiters, 0u); /* relaxed: an estimate */
+    bucket->tasks = 0;
     bucket->has_moved = true;
     plc_word_lock_unlock(&bucket->lock);
 }
@@ -96,8 +99,15 @@ static void consider_growth(struct plc_table_state *state) {
 }
 
 static void prepare_for_fork(struct plc_table_state *state) {
-    plc_first_table_wipe_on_fork();
-    plc_store_relaxed(&state->prepared, 1u); /* relaxed: doing it twice does no harm */
+    static uint32_t last_given; /* not wiped: the child goes on counting */
+    uint32_t none = 0;
+    plc_first_table_wipe_on_fork(); /* doing it twice does no harm */
+    /* relaxed: only has to be unique; the first to come decides */
+    plc_cas_relaxed(&state->prepared, &none, plc_fetch_add_relaxed(&last_given, 1u) + 1);
+}
+
+uint32_t plc_bucket_table_incarnation(void) {
+    return plc_load_relaxed(&plc_table_state()->prepared); /* relaxed: changes only by a fork */
 }
 
 void plc_bucket_table_prepare(void) {

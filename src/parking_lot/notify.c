@@ -16,13 +16,18 @@ struct pick {
     bool is_awake;
 };
 
-/* The waiter of the key that has been awake for longest among the last few of the bucket, but not `first`. */
+/* Does waking it cost no system call? Nor does a task's wake, and a task is never moved. */
+static bool wakes_cheaply(const struct plc_waiter *waiter) {
+    return waiter->is_task || plc_thread_parker_is_awake(&waiter->parker);
+}
+
+/* The thread of the key that has been awake for longest among the last few of the bucket, but not `first`. */
 static struct plc_waiter *find_awake(const struct plc_bucket *bucket, struct plc_lot_key key,
                                      const struct plc_waiter *first) {
     struct plc_waiter *found = NULL;
     struct plc_waiter *waiter = bucket->tail;
     for (int looks = 0; waiter && waiter != first && looks < PLC_NOTIFY_LOOKS; looks++) {
-        if (plc_waiter_matches(waiter, key) && plc_thread_parker_is_awake(&waiter->parker))
+        if (plc_waiter_matches(waiter, key) && !waiter->is_task && plc_thread_parker_is_awake(&waiter->parker))
             found = waiter;
         waiter = plc_queue_previous(bucket, waiter);
     }
@@ -43,7 +48,7 @@ static struct pick pick(struct plc_bucket *bucket, struct plc_lot_key key) {
     if (!first)
         return pick;
     pick.waiter = first;
-    pick.is_awake = plc_thread_parker_is_awake(&first->parker);
+    pick.is_awake = wakes_cheaply(first);
     struct plc_waiter *awake = pick.is_awake ? NULL : find_awake(bucket, key, first);
     if (awake && !is_overdue(first)) {
         pick.waiter = awake;
@@ -79,7 +84,7 @@ static struct plc_unpark_result take(struct plc_bucket_pair pair, const struct p
         plc_requeue_append(pair.to, to, waiter);
         result.requeued = 1;
     } else if (waiter) {
-        plc_wake_list_add(&woken, waiter);
+        plc_wake_list_add(&woken, pair.from, waiter);
         result.unparked = 1;
     }
     plc_wake_list_set_token(&woken, ops->conclude(context, result));

@@ -34,6 +34,7 @@ struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
         self->waiter_in_use = true;
     }
     waiter->park_token = 0;
+    waiter->is_task = false;
     waiter->wake = wake_thread;
     return waiter;
 }

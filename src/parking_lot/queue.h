@@ -77,7 +77,7 @@ static inline struct plc_waiter *plc_queue_find_first(struct plc_bucket *bucket,
     struct plc_waiter *waiter = bucket->head;
     unsigned foreign = 0;
     while (waiter && !plc_waiter_matches(waiter, key)) {
-        foreign++;
+        foreign += waiter->address != key.address; /* a lock's tasks have another kind than its threads */
         *previous = waiter;
         waiter = waiter->next;
     }

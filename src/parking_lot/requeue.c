@@ -50,7 +50,7 @@ static struct plc_waiter *take_planned(struct plc_bucket *bucket, struct plc_lot
         struct plc_waiter *next = waiter->next;
         plc_queue_remove(bucket, previous, waiter);
         if (result->unparked < plan.wake) {
-            plc_wake_list_add(woken, waiter);
+            plc_wake_list_add(woken, bucket, waiter);
             result->unparked++;
         } else {
             waiter->next = NULL;

@@ -26,9 +26,10 @@ struct plc_bucket_table {
 struct plc_table_state {
     struct plc_bucket_table *table; /* null: the first table */
     size_t moved;                   /* how many of its buckets have moved to the larger one; 0: it does not grow */
-    uint32_t prepared;              /* the pages are marked to be wiped on fork, or this was tried in vain */
-    uint32_t growing;               /* some thread is busy growing the table */
-    uint32_t wishes;                /* unparks that wished for a larger table since the last time it was considered */
+    uint32_t
+        prepared; /* not 0: the pages are marked to be wiped on fork, or this was tried in vain; which lot this is */
+    uint32_t growing;       /* some thread is busy growing the table */
+    uint32_t wishes;        /* unparks that wished for a larger table since the last time it was considered */
     uint32_t wishes_needed; /* growth is considered above this; doubles each time that it turns out not to pay */
 };
 

@@ -12,7 +12,7 @@ struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_c
         result.unparked = 1;
         result.have_more = plc_queue_contains(waiter->next, key);
         plc_queue_remove(bucket, previous, waiter);
-        plc_wake_list_add(&woken, waiter);
+        plc_wake_list_add(&woken, bucket, waiter);
         result.be_fair = plc_wake_list_is_due(&woken);
     }
     plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
@@ -49,7 +49,7 @@ struct plc_unpark_result plc_lot_unpark_filter(struct plc_lot_key key,
         enum plc_filter_op op = filter(context, waiter->park_token);
         if (op == PLC_FILTER_UNPARK) {
             plc_queue_remove(bucket, previous, waiter);
-            plc_wake_list_add(&woken, waiter);
+            plc_wake_list_add(&woken, bucket, waiter);
             result.unparked++;
         } else {
             result.have_more = true;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The node by which a waiting thread is queued in a bucket. */
+/* The node by which a waiting thread, or a waiting task, is queued in a bucket. */
 #ifndef PLC_WAITER_H
 #define PLC_WAITER_H
+
+#include <plc/waker.h>
 
 #include "parking_lot/lot.h"
 #include "thread_parker/thread_parker.h"
@@ -10,7 +12,8 @@ enum plc_waiter_state {
     PLC_WAITER_QUEUED = 0,   /* in the queue; nobody has promised to wake it */
     PLC_WAITER_SUMMONED = 1, /* in the queue, and a wake is on its way or has come: the owner must wait for it */
     PLC_WAITER_DEQUEUED =
-        2, /* taken out of the queue by another thread, which has promised a wake unless it was summoned */
+        2,              /* taken out of the queue by another thread, which has promised a wake unless it was summoned */
+    PLC_WAITER_DUE = 3, /* a task's alone: its waker is about to be taken, by whoever comes first (tasks.h) */
 };
 
 /* Plain memory. While it is queued, all but the parker is guarded by its bucket's lock; from then on it belongs to the
@@ -23,14 +26,20 @@ struct plc_waiter {
     enum plc_waiter_kind kind;
     uint8_t state; /* enum plc_waiter_state */
     uint8_t phase; /* the primitive's own notes on this waiter; 0 when it joins the queue */
+    bool is_task;  /* it has a waker instead of a parker; all about these is in tasks.h */
+    uint8_t use;   /* a task's: what it waits for; for its owner alone */
     uintptr_t park_token;
     uintptr_t unpark_token;
     int64_t waiting_since;             /* monotonic nanoseconds */
     int64_t summoned_at;               /* likewise, if it was ever summoned */
     int64_t passed_over_since;         /* likewise: as the first, by notifications of others; 0: not yet */
     uint32_t processor;                /* where its owner ran when it joined the queue */
+    uint32_t incarnation;              /* a task's: of the lot, in which it was queued: a fork's child has another */
     void (*wake)(struct plc_waiter *); /* lets the owner go: the last access to this node */
-    struct plc_thread_parker parker;
+    union {
+        struct plc_thread_parker parker;
+        plc_waker_t waker; /* a task's; its node ends here */
+    };
 };
 
 static inline bool plc_waiter_matches(const struct plc_waiter *waiter, struct plc_lot_key key) {

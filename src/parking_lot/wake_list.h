@@ -4,6 +4,7 @@
 #define PLC_WAKE_LIST_H
 
 #include "parking_lot/queue.h"
+#include "parking_lot/tasks.h"
 #include "platform/platform.h"
 #include "platform/tuning.h"
 
@@ -12,6 +13,7 @@
 struct plc_wake_list {
     struct plc_waiter *head;
     struct plc_waiter *tail;
+    const void *tasks_at; /* an address at which tasks are due, or null */
 };
 
 /* The bucket is locked. What the promise means is for the waiter's state to say. */
@@ -26,8 +28,14 @@ static inline void plc_wake_list_promise(struct plc_wake_list *list, struct plc_
     list->tail = waiter;
 }
 
-/* The same for one that has been taken out of its queue; its token is set when all are known. */
-static inline void plc_wake_list_add(struct plc_wake_list *list, struct plc_waiter *waiter) {
+/* The same for one that has been taken out of its queue; its token is set when all are known. A task goes back into the
+   bucket as one that is due: who gives up waiting must be able to leave, whichever list he is in. */
+static inline void plc_wake_list_add(struct plc_wake_list *list, struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    if (PLC_UNLIKELY(waiter->is_task)) {
+        list->tasks_at = waiter->address;
+        plc_task_becomes_due(bucket, waiter);
+        return;
+    }
     waiter->state = PLC_WAITER_DEQUEUED;
     plc_wake_list_promise(list, waiter, 0);
 }
@@ -50,6 +58,8 @@ static inline void plc_wake_list_wake(struct plc_wake_list *list) {
         next = waiter->next_to_wake;
         waiter->wake(waiter);
     }
+    if (PLC_UNLIKELY(list->tasks_at))
+        plc_tasks_wake_due(list->tasks_at);
 }
 
 #endif

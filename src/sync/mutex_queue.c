@@ -8,6 +8,7 @@
 #include "platform/platform.h"
 #include "platform/tuning.h"
 #include "sync/mutex.h"
+#include "sync/mutex_tasks.h"
 
 /* mutex->state
  *   7  6  5  4  3  2  1  0
@@ -35,6 +36,8 @@
  * it is handed the mutex. While the heir naps between its attempts, P is clear and unlocks cost nothing.
  *
  * Invariants
+ *   Tasks (sync/mutex_tasks.c) are in the same queue, and change only what P has to be: "somebody" below may also be a
+ *   task that sleeps. All else is as if they were not there.
  *   I1  P changes only under the bucket lock. If P is set, somebody is queued; but for the child of a fork, where the
  *       queue is gone: an unlock that finds nobody remembers that, and the thread's next slow lock clears P.
  *   I2  If somebody is queued and P is clear, then the first is an ARRIVED heir; it will take the mutex, or set P, or leave
@@ -77,8 +80,14 @@ static struct plc_waiter *first_waiter(struct plc_bucket *bucket, plc_mutex_t *m
     return plc_queue_find_first(bucket, key_of(mutex), &previous);
 }
 
-static bool has_successor(struct plc_waiter *waiter, plc_mutex_t *mutex) {
-    return plc_queue_contains(waiter->next, key_of(mutex));
+/* Does a task sleep in the queue? */
+static bool tasks_sleep(const struct plc_bucket *bucket, const plc_mutex_t *mutex) {
+    return PLC_UNLIKELY(bucket->tasks) && plc_mutex_tasks_sleep_(bucket, mutex);
+}
+
+/* Does anybody wait but this waiter, which is the first thread? */
+static bool has_successor(const struct plc_bucket *bucket, struct plc_waiter *waiter, plc_mutex_t *mutex) {
+    return plc_queue_contains(waiter->next, key_of(mutex)) || tasks_sleep(bucket, mutex);
 }
 
 /* With the bucket locked: if the mutex is free, takes it, with P as given; if it is held, makes P as given. */
@@ -121,7 +130,7 @@ static enum verdict inherit(plc_mutex_t *mutex, struct plc_bucket *bucket, struc
                             bool too_late) {
     if (waiter->state == PLC_WAITER_DEQUEUED)
         return waiter->phase == ARRIVED ? HANDED_OVER : MINE;
-    bool more = has_successor(waiter, mutex);
+    bool more = has_successor(bucket, waiter, mutex);
     bool parked_if_held = too_late ? more : slice_over;
     if (take_or_mark(mutex, more, parked_if_held)) {
         plc_waiter_take_out(bucket, waiter);
@@ -194,13 +203,21 @@ static bool parked_behind(const struct plc_waiter *first) {
     return !(first && first->phase == ARRIVED && first->state == PLC_WAITER_SUMMONED);
 }
 
+static bool must_look(const struct plc_bucket *bucket, const struct plc_waiter *first, const plc_mutex_t *mutex) {
+    return first ? parked_behind(first) : tasks_sleep(bucket, mutex);
+}
+
+bool plc_mutex_must_look_(plc_mutex_t *mutex, struct plc_bucket *bucket) {
+    return must_look(bucket, first_waiter(bucket, mutex), mutex);
+}
+
 bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline) {
     struct plc_waiter on_stack;
     plc_bucket_table_prepare();
     struct plc_waiter *waiter = plc_waiter_borrow(&on_stack);
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
-    bool owned = take_or_mark(mutex, first && parked_behind(first), parked_behind(first));
+    bool owned = take_or_mark(mutex, must_look(bucket, first, mutex), parked_behind(first));
     if (!owned)
         plc_waiter_enqueue(bucket, waiter, key_of(mutex), PLC_PARK_NO_SPIN);
     plc_bucket_unlock(bucket);
@@ -221,7 +238,7 @@ uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiter *waiter, uintp
 }
 
 void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last) {
-    if (was_last)
+    if (was_last && !tasks_sleep(plc_bucket_locked(mutex), mutex))
         plc_fetch_and_relaxed(&mutex->state, (uint8_t)~PARKED); /* relaxed: carries no data (I1) */
 }
 
@@ -254,7 +271,7 @@ static struct plc_waiter *give(plc_mutex_t *mutex, struct plc_bucket *bucket, st
 /* With the bucket locked and the mutex released: hands it over unless a barger has it; that one's unlock comes here
  * again. */
 static struct plc_waiter *give_if_free(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter) {
-    return take_or_mark(mutex, has_successor(waiter, mutex), true) ? give(mutex, bucket, waiter) : NULL;
+    return take_or_mark(mutex, has_successor(bucket, waiter, mutex), true) ? give(mutex, bucket, waiter) : NULL;
 }
 
 static struct plc_waiter *summon(struct plc_waiter *waiter) {
@@ -288,26 +305,38 @@ void plc_mutex_wake_next_(plc_mutex_t *mutex) {
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
     struct plc_waiter *to_wake = first ? serve(mutex, bucket, first) : NULL;
+    plc_waker_t task = {NULL, NULL};
+    bool nobody = !first;
+    if (PLC_UNLIKELY(bucket->tasks))
+        nobody = !plc_mutex_serve_tasks_(mutex, bucket, &task) && nobody;
     plc_bucket_unlock(bucket);
-    if (!first)
+    if (nobody)
         plc_thread_self()->stale = mutex;
     if (to_wake)
         to_wake->wake(to_wake); /* the last access to it */
+    if (plc_waker_is_set(&task))
+        plc_waker_wake(&task);
 }
 
 void plc_mutex_hand_over_(plc_mutex_t *mutex) {
     struct plc_waiter *to_wake = NULL;
+    plc_waker_t task = {NULL, NULL};
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
     if (first) {
-        bool more = has_successor(first, mutex);
+        bool more = has_successor(bucket, first, mutex);
         plc_store_relaxed(&mutex->state,
                           (uint8_t)(LOCKED | (more ? PARKED : 0))); /* relaxed: L stays; P is the lock's */
         to_wake = give(mutex, bucket, first);
+    } else if (tasks_sleep(bucket, mutex)) {
+        plc_store_release(&mutex->state, (uint8_t)PARKED); /* release [M1]; a task that sleeps keeps the mutex alive */
+        plc_mutex_serve_tasks_(mutex, bucket, &task);
     } else {
         plc_store_release(&mutex->state, (uint8_t)0); /* release [M1]; the last access */
     }
     plc_bucket_unlock(bucket);
     if (to_wake)
         to_wake->wake(to_wake); /* the last access to it */
+    if (plc_waker_is_set(&task))
+        plc_waker_wake(&task);
 }

@@ -18,4 +18,8 @@ void plc_mutex_wake_next_(plc_mutex_t *mutex);
 /* While the caller holds the mutex: hands it over to the first waiter, or releases it if there is none. */
 void plc_mutex_hand_over_(plc_mutex_t *mutex);
 
+/* With the bucket of the mutex locked: what P has to be, as the queue is now. */
+struct plc_bucket;
+bool plc_mutex_must_look_(plc_mutex_t *mutex, struct plc_bucket *bucket);
+
 #endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/** @file
+ *  Locks for tasks: the same locks that threads use, taken by polling instead of by blocking.
+ *
+ *  A task polls for a lock with a waker. READY: it has the lock. PENDING: it is queued, behind the threads and tasks that came
+ *  before it, and the waker is woken when another poll is worth it. The waiter, which is the caller's memory, must stay where
+ *  it is and keep its contents from a poll that was pending until one that is ready, or until plc_async_cancel. Zeroed
+ *  memory is a waiter that waits for nothing; it may be used again and again, for one thing at a time, by one thread at a
+ *  time. It works with plc_block_on, and with any runtime.
+ *
+ *  A lock that a task has is no thread's: another thread may go on with the task and give the lock up, with the
+ *  unlock functions here. (They do what their namesakes do, but that ThreadSanitizer and PLC_CHECKED builds are told of no
+ *  thread.)
+ *
+ *  A wake is a hint, and nothing waits for the task that got it: the lock stays free until somebody takes it. A task
+ *  that is woken and never polled, or leaked with its waiter in place, keeps no thread asleep beside a free lock. It may keep
+ *  tasks behind it asleep until the lock is next unlocked half a millisecond later, or until it is cancelled, which
+ *  passes the wake on. A task that is woken and beaten keeps its place, but a lock is never handed over to it.
+ *
+ *  Ordering is that of the locks. Nothing here blocks, but for the moment that a bucket is locked, or allocates, but what the
+ *  waker's functions do. These are called with no lock of libplc held; `clone` must not poll with or cancel the same
+ *  waiter.
+ *
+ *  In the child of a fork no task is queued: a poll queues it again, a cancel finds nothing to do.
+ *
+ *  Source of the interface: Rust's Future; docs/design/async.md has states and invariants. */
+#ifndef PLC_ASYNC_H
+#define PLC_ASYNC_H
+
+#include <plc/block_on.h>
+#include <plc/condvar.h>
+#include <plc/mutex.h>
+#include <plc/waker.h>
+
+PLC_BEGIN_DECLS
+
+/** A task's place in a queue; the members are private. */
+typedef struct plc_async_waiter {
+    uint64_t private_[16]; /**< private */
+} plc_async_waiter_t;
+
+/** A waiter that waits for nothing. So is any zeroed memory. */
+#define PLC_ASYNC_WAITER_INIT                                                                                          \
+    {                                                                                                                  \
+        { 0 }                                                                                                          \
+    }
+
+/* The same without what tells ThreadSanitizer of their order. */
+PLC_API enum plc_poll plc_mutex_lock_async_(plc_mutex_t *mutex, plc_async_waiter_t *waiter, const plc_waker_t *waker);
+
+/** Takes @p waiter out of whatever it waits for; does nothing if it waits for nothing. A wake that it has been given is
+ *  passed on. When it has returned nobody touches the waiter, its waker has been given up, and it waits for nothing. What
+ *  it waited for must still exist. */
+PLC_API void plc_async_cancel(plc_async_waiter_t *waiter);
+
+/** Polls for @p mutex. READY: the task has it, and gives it up with plc_mutex_unlock_async. */
+PLC_INLINE enum plc_poll plc_mutex_lock_async(plc_mutex_t *mutex, plc_async_waiter_t *waiter,
+                                              const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    enum plc_poll poll = plc_mutex_lock_async_(mutex, waiter, waker);
+    if (poll == PLC_POLL_READY)
+        plc_tsan_acquire(mutex);
+    return poll;
+}
+
+/** Gives up @p mutex, which the calling task got by polling, on whichever thread. */
+PLC_INLINE void plc_mutex_unlock_async(plc_mutex_t *mutex) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    uint8_t left;
+    plc_tsan_release(mutex);
+    left = plc_sub_fetch_release(&mutex->state, (uint8_t)PLC_MUTEX_LOCKED_); /* release [M1] */
+    if (PLC_UNLIKELY(left != 0))
+        plc_mutex_unlock_slow_(mutex, left);
+}
+
+PLC_END_DECLS
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tasks in a mutex's queue: what those who work on the queue must know of them. */
+#ifndef PLC_MUTEX_TASKS_H
+#define PLC_MUTEX_TASKS_H
+
+#include <plc/mutex.h>
+
+#include "parking_lot/tasks.h"
+
+/* All with the bucket of the mutex locked; the first asks for a task that sleeps and was not woken. */
+bool plc_mutex_tasks_sleep_(const struct plc_bucket *bucket, const plc_mutex_t *mutex);
+
+/* What an unlock does for the tasks that wait before the first thread, or behind nobody: if the mutex is free, and none of
+   them is on its way, takes the waker of the first that sleeps, for the caller to wake once the bucket is unlocked. Returns
+   whether there is any task, who keeps the mutex alive. */
+bool plc_mutex_serve_tasks_(plc_mutex_t *mutex, struct plc_bucket *bucket, plc_waker_t *to_wake);
+
+/* Polls for the mutex; while it is pending the task is used for `use`. */
+enum plc_poll plc_mutex_poll_(plc_mutex_t *mutex, struct plc_waiter *task, const plc_waker_t *waker,
+                              enum plc_task_use use);
+
+/* With no bucket locked: the task no longer waits for the mutex; its wake is passed on. */
+void plc_mutex_forget_task_(plc_mutex_t *mutex, struct plc_waiter *task);
+
+#endif
