@@ -38,3 +38,32 @@ ensure_packages() {
     fi
     rm -f "$log"
 }
+
+# are_installed ITEM...: whether all of these are there; installs nothing.
+are_installed() {
+    local item
+    for item in "$@"; do
+        if [[ $item == *=* ]]; then
+            command -v "${item%%=*}" >/dev/null || return 1
+        else
+            dpkg-query -W -f='${db:Status-Status}\n' "$item" 2>/dev/null | grep -qx installed || return 1
+        fi
+    done
+}
+
+# ensure_stopped_packages ITEM...: the same as ensure_packages, for packages of servers, which Debian would start: as long as this takes,
+# a policy forbids it, unless there is one already.
+ensure_stopped_packages() {
+    local policy=/usr/sbin/policy-rc.d as_root=() status=0
+    are_installed "$@" && return 0
+    [[ $(id -u) -eq 0 ]] || as_root=(sudo)
+    if [[ -e $policy ]]; then
+        ensure_packages "$@"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null || return 1
+    "${as_root[@]}" chmod +x $policy
+    ensure_packages "$@" || status=$?
+    "${as_root[@]}" rm -f $policy
+    return $status
+}
