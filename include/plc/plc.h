@@ -9,6 +9,7 @@
 #include <plc/block_on.h>
 #include <plc/condvar.h>
 #include <plc/deadline.h>
+#include <plc/driver.h>
 #include <plc/driver_parker.h>
 #include <plc/mutex.h>
 #include <plc/once.h>

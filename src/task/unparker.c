@@ -5,6 +5,7 @@
 
 #include "parking_lot/thread.h"
 #include "platform/platform.h"
+#include "task/memory.h"
 #include "task/unparker.h"
 
 /* One reference belongs to the thread, until its end; each of the others to whoever asked for it.
@@ -28,6 +29,14 @@ static void (*release)(void *memory) = free;
 void plc_set_allocator(void *(*new_allocate)(size_t size), void (*new_release)(void *memory)) {
     allocate = new_allocate;
     release = new_release;
+}
+
+void *plc_allocate(size_t size) {
+    return allocate(size);
+}
+
+void plc_release(void *memory) {
+    release(memory);
 }
 
 /* ---- References */
