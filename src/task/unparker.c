@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Each thread's own parker, counted references to it, and the waker made of one. */
 #include <plc/unparker.h>
-#include <stdlib.h>
 
 #include "parking_lot/thread.h"
 #include "platform/platform.h"
@@ -21,24 +20,6 @@ struct plc_unparker {
 /* Half of what would overflow: threads that clone at once cannot get from here to zero. */
 #define MAX_REFERENCES (UINT32_MAX / 2)
 
-/* ---- Memory. Set before anything else uses it (plc_set_allocator), so plain. */
-
-static void *(*allocate)(size_t size) = malloc;
-static void (*release)(void *memory) = free;
-
-void plc_set_allocator(void *(*new_allocate)(size_t size), void (*new_release)(void *memory)) {
-    allocate = new_allocate;
-    release = new_release;
-}
-
-void *plc_allocate(size_t size) {
-    return allocate(size);
-}
-
-void plc_release(void *memory) {
-    release(memory);
-}
-
 /* ---- References */
 
 plc_unparker_t *plc_unparker_clone(plc_unparker_t *unparker) {
@@ -50,7 +31,7 @@ plc_unparker_t *plc_unparker_clone(plc_unparker_t *unparker) {
 void plc_unparker_drop(plc_unparker_t *unparker) {
     if (plc_fetch_sub_acq_rel(&unparker->references, 1u) == 1) { /* release [A2], and acquire [A2] */
         plc_lifetime_end_(unparker, sizeof *unparker);
-        release(unparker);
+        plc_release(unparker);
     }
 }
 
@@ -69,7 +50,7 @@ plc_unparker_t *plc_unparker_of_thread(void) {
     struct plc_thread *self = plc_thread_self();
     if (PLC_LIKELY(self->unparker != NULL))
         return self->unparker;
-    plc_unparker_t *unparker = allocate(sizeof *unparker);
+    plc_unparker_t *unparker = plc_allocate(sizeof *unparker);
     if (!unparker)
         return NULL;
     *unparker = (plc_unparker_t){.references = 1};
