@@ -55,13 +55,22 @@ static void prepare_for_fork(void) {
         plc_os_at_fork_child(forget_all);
 }
 
+static struct plc_owner_shard *shard_of(const void *lock) {
+    uint64_t hash = (uint64_t)(uintptr_t)lock * UINT64_C(0x9E3779B97F4A7C15); /* Fibonacci hashing */
+    return &pages.table.shards[hash >> (64 - SHARD_BITS)];
+}
+
 struct plc_owner_shard *plc_owner_shard_lock(const void *lock) {
     if (PLC_UNLIKELY(!plc_load_relaxed(&pages.table.prepared))) /* relaxed: see above */
         prepare_for_fork();
-    uint64_t hash = (uint64_t)(uintptr_t)lock * UINT64_C(0x9E3779B97F4A7C15); /* Fibonacci hashing */
-    struct plc_owner_shard *shard = &pages.table.shards[hash >> (64 - SHARD_BITS)];
+    struct plc_owner_shard *shard = shard_of(lock);
     plc_word_lock_lock(&shard->lock);
     return shard;
+}
+
+struct plc_owner_shard *plc_owner_shard_try_lock(const void *lock) {
+    struct plc_owner_shard *shard = shard_of(lock);
+    return plc_word_lock_try_lock_idle(&shard->lock) ? shard : NULL;
 }
 
 void plc_owner_shard_unlock(struct plc_owner_shard *shard) {

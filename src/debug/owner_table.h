@@ -33,6 +33,8 @@ uint64_t plc_owner_self(void);
 
 /* The shard for a lock, locked. Nothing else may be locked meanwhile. */
 struct plc_owner_shard *plc_owner_shard_lock(const void *lock);
+/* The same for signal handlers: null if it cannot be had at once. */
+struct plc_owner_shard *plc_owner_shard_try_lock(const void *lock);
 void plc_owner_shard_unlock(struct plc_owner_shard *shard);
 
 /* The next entry of the lock from owner on (start with shard->owners), or null. The shard is locked. */

@@ -23,6 +23,8 @@ static union {
 
 static struct plc_bucket_table first_table = {.buckets = first_pages.buckets, .bits = PLC_FIRST_TABLE_BITS};
 
+const struct plc_lot_anchor plc_lot_anchor = {&lot.state, &first_table};
+
 struct plc_table_state *plc_table_state(void) {
     return &lot.state;
 }

@@ -4,6 +4,7 @@
 
 #include "parking_lot/queue.h"
 #include "parking_lot/table_state.h"
+#include "parking_lot/thread.h"
 #include "platform/platform.h"
 
 /* Growth counts no threads, which would need a hook at thread exit. An unpark that walks past several waiters of other
@@ -110,10 +111,21 @@ uint32_t plc_bucket_table_incarnation(void) {
     return plc_load_relaxed(&plc_table_state()->prepared); /* relaxed: changes only by a fork */
 }
 
+/* The child of a fork has another lot, and the thread in it is another one for the kernel. */
+static void remember_thread_id(void) {
+    struct plc_thread *self = plc_thread_self();
+    uint32_t incarnation = plc_bucket_table_incarnation();
+    if (PLC_LIKELY(self->incarnation == incarnation))
+        return;
+    self->incarnation = incarnation;
+    self->thread_id = plc_os_thread_id();
+}
+
 void plc_bucket_table_prepare(void) {
     struct plc_table_state *state = plc_table_state();
     if (PLC_UNLIKELY(!plc_load_relaxed(&state->prepared))) /* relaxed: see above */
         prepare_for_fork(state);
+    remember_thread_id();
     /* relaxed: hints, all of them */
     if (PLC_UNLIKELY(plc_load_relaxed(&state->wishes) > plc_load_relaxed(&state->wishes_needed)) &&
         !plc_exchange_acquire(&state->growing, 1u)) { /* acquire [T2] */

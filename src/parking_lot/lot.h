@@ -16,7 +16,7 @@ enum plc_waiter_kind {
     PLC_WAITER_RWLOCK_DRAIN, /* the writer that waits for the readers to leave */
     PLC_WAITER_CONDVAR,
     PLC_WAITER_ONCE,
-    PLC_WAITER_READER_SLOT, /* the writer that waits for a reader to leave its slot in the table */
+    PLC_WAITER_READER_SLOT, /* the writer that waits for a reader to leave its slot in the table; its token is the lock */
     PLC_WAITER_WORD,        /* src/task: who sleeps until a word changes */
     PLC_WAITER_MUTEX_TASK,  /* tasks: the queue that a lock's threads are in does not depend on them (tasks.h) */
     PLC_WAITER_RWLOCK_TASK,

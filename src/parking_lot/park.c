@@ -2,6 +2,7 @@
 /* Parking: a thread queues itself under a key and sleeps until it is taken out or its time has run out. */
 #include <plc/detail/atomic.h>
 
+#include "parking_lot/observer.h"
 #include "parking_lot/queue.h"
 #include "parking_lot/thread.h"
 #include "parking_lot/waiting.h"
@@ -35,6 +36,8 @@ struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
     }
     waiter->park_token = 0;
     waiter->is_task = false;
+    waiter->thread_id = self->thread_id;
+    waiter->began_at = plc_os_coarse_now_ns();
     waiter->wake = wake_thread;
     return waiter;
 }
@@ -132,6 +135,7 @@ struct wait {
     const struct plc_park_ops *ops;
     plc_resume resume;
     void *context;
+    struct plc_watch watch;
     bool has_returned;
 };
 
@@ -145,6 +149,7 @@ static void leave_if_unwound(struct wait *wait) {
         if (wait->resume)
             wait->resume(wait->context, wait->waiter, wait->waiter->unpark_token);
     }
+    plc_watch_end(&wait->watch, PLC_DEBUG_CANCELLED);
     plc_waiter_give_back(wait->waiter, wait->on_stack);
 }
 
@@ -169,13 +174,16 @@ static struct plc_park_result park(struct plc_lot_key key, const struct plc_park
     if (enqueue_if_valid(waiter, key, ops, context)) {
         if (ops->before_sleep)
             ops->before_sleep(context);
-        __attribute__((cleanup(leave_if_unwound))) struct wait wait = {waiter, &on_stack, ops, resume, context, false};
+        __attribute__((cleanup(leave_if_unwound))) struct wait wait = {
+            .waiter = waiter, .on_stack = &on_stack, .ops = ops, .resume = resume, .context = context};
+        plc_watch_begin(&wait.watch, key, park_token);
         bool unparked = plc_waiter_wait(waiter, ops, context, deadline);
         wait.has_returned = true;
         result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
         result.token = unparked ? waiter->unpark_token : 0;
         if (unparked && resume)
             result.token = resume(context, waiter, result.token);
+        plc_watch_end(&wait.watch, unparked ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
     }
     plc_waiter_give_back(waiter, &on_stack);
     return result;

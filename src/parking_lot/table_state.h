@@ -34,6 +34,14 @@ struct plc_table_state {
 };
 
 struct plc_table_state *plc_table_state(void);
+
+/* Where a debugger finds the lot, that cannot call the above. */
+struct plc_lot_anchor {
+    const struct plc_table_state *state;
+    const struct plc_bucket_table *first_table;
+};
+extern const struct plc_lot_anchor plc_lot_anchor;
+
 struct plc_bucket_table *plc_current_table(void);
 bool plc_first_table_wipe_on_fork(void);
 

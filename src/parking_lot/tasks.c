@@ -17,6 +17,8 @@ void plc_task_enqueue(struct plc_bucket *bucket, struct plc_waiter *task, struct
     task->passed_over_since = 0;
     task->processor = PLC_OS_UNKNOWN_PROCESSOR;
     task->incarnation = plc_bucket_table_incarnation();
+    task->thread_id = 0;
+    task->began_at = plc_os_coarse_now_ns();
     task->waker.vtable = NULL;
     plc_queue_push_back(bucket, task);
     bucket->tasks++;

@@ -21,7 +21,10 @@ struct plc_reader_holds {
  * Zero-initialised. */
 struct plc_thread {
     struct plc_waiter waiter;
-    bool waiter_ready; /* its parker was initialised */
+    uint64_t thread_id;  /* as debuggers show it */
+    uint32_t incarnation; /* of the lot, for which it is that */
+    bool is_inside_hook; /* of plc/debug.h */
+    bool waiter_ready;   /* its parker was initialised */
     bool waiter_in_use;
     const void *handed_over; /* the mutex that this thread handed over last: it does not compete for it at once */
     const void *stale;       /* the mutex whose PARKED this thread last found set with nobody queued */

@@ -35,6 +35,8 @@ struct plc_waiter {
     int64_t passed_over_since;         /* likewise: as the first, by notifications of others; 0: not yet */
     uint32_t processor;                /* where its owner ran when it joined the queue */
     uint32_t incarnation;              /* a task's: of the lot, in which it was queued: a fork's child has another */
+    uint64_t thread_id;                /* its owner's number, for who looks on; 0: a task */
+    int64_t began_at;                  /* when its owner came, for the same: a coarse clock */
     void (*wake)(struct plc_waiter *); /* lets the owner go: the last access to this node */
     union {
         struct plc_thread_parker parker;

@@ -3,6 +3,7 @@
 #ifndef PLC_WAKE_LIST_H
 #define PLC_WAKE_LIST_H
 
+#include "parking_lot/observer.h"
 #include "parking_lot/queue.h"
 #include "parking_lot/tasks.h"
 #include "platform/platform.h"
@@ -56,7 +57,7 @@ static inline void plc_wake_list_wake(struct plc_wake_list *list) {
     struct plc_waiter *next;
     for (struct plc_waiter *waiter = list->head; waiter; waiter = next) {
         next = waiter->next_to_wake;
-        waiter->wake(waiter);
+        plc_waiter_wake(waiter);
     }
     if (PLC_UNLIKELY(list->tasks_at))
         plc_tasks_wake_due(list->tasks_at);

@@ -29,6 +29,10 @@ bool plc_os_wipe_on_fork(void *pages, size_t size) {
     return false; /* the fork handler empties the lot instead */
 }
 
+int64_t plc_os_coarse_now_ns(void) {
+    return plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+}
+
 uint64_t plc_os_thread_id(void) {
     return (uint64_t)(uintptr_t)pthread_self();
 }

@@ -16,6 +16,9 @@ PLC_BEGIN_DECLS
 /* The clock's reading in nanoseconds. */
 int64_t plc_os_now_ns(enum plc_clock clock);
 
+/* The monotonic clock's, to within a tick of the system; as cheap as a reading can be. For who looks on. */
+int64_t plc_os_coarse_now_ns(void);
+
 /* ---- Sleeping on a word (futex platforms only) */
 
 /* Sleeps while *word == expected, until woken or until the deadline passes. Returns false only if the deadline has
@@ -83,6 +86,12 @@ bool plc_os_at_thread_exit(void (*handler)(void *argument), void *argument);
 
 /* A number that debuggers and logs show for the calling thread. */
 uint64_t plc_os_thread_id(void);
+
+/* A number other than zero that the child of a fork does not share with its parent. */
+uint32_t plc_os_process_id(void);
+
+/* Writes all of it, if that is possible. */
+void plc_os_write(int fd, const char *text, size_t length);
 
 /* ---- The end */
 

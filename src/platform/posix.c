@@ -67,6 +67,24 @@ bool plc_os_at_thread_exit(void (*handler)(void *argument), void *argument) {
     return registered;
 }
 
+uint32_t plc_os_process_id(void) {
+    return (uint32_t)getpid();
+}
+
+void plc_os_write(int fd, const char *text, size_t length) {
+    int saved_errno = errno;
+    while (length > 0) {
+        ssize_t written = write(fd, text, length);
+        if (written < 0 && errno != EINTR)
+            break; /* nothing is left to do about it */
+        if (written > 0) {
+            text += written;
+            length -= (size_t)written;
+        }
+    }
+    errno = saved_errno;
+}
+
 /* Appends text to line, which has room for size characters, and returns the new length. */
 static size_t append(char *line, size_t size, size_t length, const char *text) {
     while (*text && length < size)
@@ -98,7 +116,6 @@ void plc_os_fatal(const char *type, const void *address, const char *mistake) {
     length = append(line, room, length, ": ");
     length = append(line, room, length, mistake);
     line[length++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, length);
-    (void)written; /* nothing is left to do about it */
+    plc_os_write(STDERR_FILENO, line, length);
     abort();
 }

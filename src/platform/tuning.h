@@ -147,4 +147,21 @@
 #define PLC_RWLOCK_HEIR_PAUSES 40
 #endif
 
+/* The names of plc/debug.h: how many, and how long with their terminating zeros. The model has fewer and shorter ones. */
+#ifndef PLC_NAME_CAPACITY
+#define PLC_NAME_CAPACITY 1024
+#endif
+#ifndef PLC_NAME_BYTES
+#define PLC_NAME_BYTES 48
+#endif
+
+/* A walk over the buckets tries each so many times, and lets others run now and then, before it calls it busy: a few
+   milliseconds, which passes only where the walk has interrupted the holder, or everybody hammers one lock. */
+#ifndef PLC_WALK_TRIES
+#define PLC_WALK_TRIES 2000
+#endif
+#ifndef PLC_WALK_TRIES_TO_YIELD
+#define PLC_WALK_TRIES_TO_YIELD 100
+#endif
+
 #endif

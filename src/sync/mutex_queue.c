@@ -2,6 +2,7 @@
 /* The queue of the one-byte mutex: joining it, inheriting the mutex, handing it over. */
 #include "sync/mutex_queue.h"
 
+#include "parking_lot/observer.h"
 #include "parking_lot/queue.h"
 #include "parking_lot/thread.h"
 #include "parking_lot/waiting.h"
@@ -222,9 +223,12 @@ bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline) {
         plc_waiter_enqueue(bucket, waiter, key_of(mutex), PLC_PARK_NO_SPIN);
     plc_bucket_unlock(bucket);
     if (!owned) {
+        struct plc_watch watch;
+        plc_watch_begin(&watch, key_of(mutex), 0);
         owned = plc_waiter_wait(waiter, &leaving, mutex, deadline);
         if (owned && waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED)
             owned = be_heir(mutex, waiter, deadline);
+        plc_watch_end(&watch, owned ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
     }
     plc_waiter_give_back(waiter, &on_stack);
     return owned;
@@ -313,7 +317,7 @@ void plc_mutex_wake_next_(plc_mutex_t *mutex) {
     if (nobody)
         plc_thread_self()->stale = mutex;
     if (to_wake)
-        to_wake->wake(to_wake); /* the last access to it */
+        plc_waiter_wake(to_wake); /* the last access to it */
     if (plc_waker_is_set(&task))
         plc_waker_wake(&task);
 }
@@ -336,7 +340,7 @@ void plc_mutex_hand_over_(plc_mutex_t *mutex) {
     }
     plc_bucket_unlock(bucket);
     if (to_wake)
-        to_wake->wake(to_wake); /* the last access to it */
+        plc_waiter_wake(to_wake); /* the last access to it */
     if (plc_waker_is_set(&task))
         plc_waker_wake(&task);
 }

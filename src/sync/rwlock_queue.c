@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The queue of the reader-writer lock: joining it, and what a waiter does when it is summoned. */
+#include "parking_lot/observer.h"
 #include "parking_lot/waiting.h"
 #include "platform/platform.h"
 #include "platform/tuning.h"
@@ -168,8 +169,12 @@ enum plc_rwlock_outcome plc_rwlock_queue_up(plc_rwlock_t *lock, enum plc_rwlock_
     if (outcome == KEPT_OUT)
         plc_waiter_enqueue(bucket, entrant.waiter, plc_rwlock_key(lock), PLC_PARK_NO_SPIN);
     plc_bucket_unlock(bucket);
-    if (outcome == KEPT_OUT)
+    if (outcome == KEPT_OUT) {
+        struct plc_watch watch;
+        plc_watch_begin(&watch, plc_rwlock_key(lock), 0);
         outcome = wait_in_queue(&entrant);
+        plc_watch_end(&watch, outcome == KEPT_OUT ? PLC_DEBUG_TIMED_OUT : PLC_DEBUG_WOKEN);
+    }
     plc_waiter_give_back(entrant.waiter, &on_stack);
     return outcome;
 }

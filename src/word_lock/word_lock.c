@@ -148,6 +148,11 @@ bool plc_word_lock_try_lock(struct plc_word_lock *lock) {
     return try_take(lock, &word);
 }
 
+bool plc_word_lock_try_lock_idle(struct plc_word_lock *lock) {
+    uintptr_t word = 0;
+    return plc_cas_acquire(&lock->word, &word, (uintptr_t)LOCKED); /* acquire [W1] */
+}
+
 void plc_word_lock_unlock(struct plc_word_lock *lock) {
     uintptr_t word = plc_fetch_sub_release(&lock->word, (uintptr_t)LOCKED); /* release [W1] */
     if (PLC_UNLIKELY(head_of(word) && !(word & QUEUE_LOCKED)))

@@ -16,6 +16,10 @@ struct plc_word_lock {
 
 void plc_word_lock_lock(struct plc_word_lock *lock);
 bool plc_word_lock_try_lock(struct plc_word_lock *lock);
+/* The same, but only if nobody waits either. This one may be called from a signal handler, and unlock after it: whoever
+   has to be woken then has come since, so it is not a thread that the handler interrupts, halfway through its own
+   business with its parker. */
+bool plc_word_lock_try_lock_idle(struct plc_word_lock *lock);
 void plc_word_lock_unlock(struct plc_word_lock *lock);
 
 PLC_END_DECLS

@@ -11,6 +11,10 @@ bool plc_word_lock_try_lock(struct plc_word_lock *lock) {
     return mc_try_lock(lock);
 }
 
+bool plc_word_lock_try_lock_idle(struct plc_word_lock *lock) {
+    return mc_try_lock(lock);
+}
+
 void plc_word_lock_unlock(struct plc_word_lock *lock) {
     mc_unlock(lock);
 }
