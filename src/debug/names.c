@@ -17,9 +17,9 @@
  *   odd       any       in parts      the same call: even. In the child of a fork that came in between: the next one
  *
  * Memory order
- *   [N1] a change's store-release of each word of the text, and of the object -> a look's load-acquire: whoever has seen
+ *   [E1] a change's store-release of each word of the text, and of the object -> a look's load-acquire: whoever has seen
  *        anything of a change sees the odd version before it, or a later one, when it looks at the version again.
- *   [N2] a change's last store-release of the version -> a look's load-acquire of the version: the whole text. */
+ *   [E2] a change's last store-release of the version -> a look's load-acquire of the version: the whole text. */
 
 struct plc_name_table plc_name_table;
 
@@ -64,9 +64,9 @@ static void change(size_t i, const void *object, const uint64_t text[PLC_NAME_WO
     uint32_t odd = plc_load_relaxed(&plc_name_table.versions[i]) | 1u; /* relaxed: changed under this lock only */
     plc_store_relaxed(&plc_name_table.versions[i], odd);               /* relaxed: the releases below order it */
     for (size_t word = 0; word < PLC_NAME_WORDS; word++)
-        plc_store_release(&plc_name_table.texts[i][word], text[word]); /* release [N1] */
-    plc_store_release(&plc_name_table.objects[i], object);             /* release [N1] */
-    plc_store_release(&plc_name_table.versions[i], odd + 1);           /* release [N2] */
+        plc_store_release(&plc_name_table.texts[i][word], text[word]); /* release [E1] */
+    plc_store_release(&plc_name_table.objects[i], object);             /* release [E1] */
+    plc_store_release(&plc_name_table.versions[i], odd + 1);           /* release [E2] */
 }
 
 static size_t length_of(const char *text, size_t most) {
@@ -106,12 +106,12 @@ void plc_debug_forget(const void *object) {
 
 /* Copies the text of the entry if all of it belongs to the object. */
 static bool look(size_t i, const void *object, uint64_t text[PLC_NAME_WORDS]) {
-    uint32_t version = plc_load_acquire(&plc_name_table.versions[i]); /* acquire [N2] */
+    uint32_t version = plc_load_acquire(&plc_name_table.versions[i]); /* acquire [E2] */
     for (size_t word = 0; word < PLC_NAME_WORDS; word++)
-        text[word] = plc_load_acquire(&plc_name_table.texts[i][word]);   /* acquire [N1] */
-    bool is_it = plc_load_acquire(&plc_name_table.objects[i]) == object; /* acquire [N1] */
+        text[word] = plc_load_acquire(&plc_name_table.texts[i][word]);   /* acquire [E1] */
+    bool is_it = plc_load_acquire(&plc_name_table.objects[i]) == object; /* acquire [E1] */
     return is_it && version % 2 == 0 &&
-           plc_load_relaxed(&plc_name_table.versions[i]) == version; /* relaxed: [N1] keeps it after the others */
+           plc_load_relaxed(&plc_name_table.versions[i]) == version; /* relaxed: [E1] keeps it after the others */
 }
 
 bool plc_debug_name_of(const void *object, char *name, size_t size) {
