@@ -32,7 +32,8 @@ const struct plc_debug_hooks *plc_debug_set_hooks(const struct plc_debug_hooks *
 
 void plc_lot_set_probes_(const struct plc_lot_probes *probes) {
     plc_store_release(&current_probes, probes); /* release [H1] */
-    somebody_looks_on();
+    if (probes->park)
+        somebody_looks_on();
 }
 
 const struct plc_lot_probes *plc_lot_probes(void) {
@@ -62,7 +63,8 @@ static void call_hook(const struct plc_watch *watch, void (*hook)(void *context,
 void plc_watch_begin_slow(struct plc_watch *watch, struct plc_lot_key key, uintptr_t park_token) {
     watch->key = key;
     watch->object = plc_lot_object(key, park_token);
-    watch->probes = plc_lot_probes();
+    const struct plc_lot_probes *probes = plc_lot_probes();
+    watch->probes = probes && probes->park ? probes : NULL;
     if (!plc_thread_self()->is_inside_hook)
         watch->hooks = plc_load_acquire(&current_hooks); /* acquire [H1] */
     if (watch->hooks) {
@@ -86,6 +88,6 @@ void plc_watch_wake(const struct plc_waiter *waiter) {
     const struct plc_lot_probes *probes = plc_lot_probes();
     /* Nobody but its owner, once it is let go, changes the key of a waiter that was promised a wake. */
     struct plc_lot_key key = {plc_load_relaxed(&waiter->address), waiter->kind}; /* relaxed: see there */
-    if (probes)
+    if (probes && probes->unpark)
         probes->unpark(plc_lot_object(key, waiter->park_token), waiter->kind);
 }

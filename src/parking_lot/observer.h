@@ -6,6 +6,7 @@
 #include <plc/debug.h>
 #include <plc/detail/atomic.h>
 
+#include "parking_lot/probes.h"
 #include "parking_lot/waiter.h"
 
 PLC_BEGIN_DECLS
@@ -16,16 +17,7 @@ PLC_BEGIN_DECLS
  *   [H1] store-release of an observer -> load-acquire by whoever is about to call it: what was done before it was set. */
 extern uint32_t plc_lot_observed; /* has anybody ever looked on? Never goes back to zero. */
 
-/* What libplc_pthread.so is told, for its probes. Exported for it, not API. All of it is called with no bucket locked. */
-struct plc_lot_probes {
-    void (*park)(const void *address, unsigned kind);
-    void (*parked)(const void *address, unsigned kind, bool timed_out);
-    void (*unpark)(const void *address, unsigned kind);
-    /* Whose number the owner field at this address holds, as far as that can be said; 0: nobody's. For dumps. */
-    uint64_t (*holder)(const void *address, unsigned kind);
-};
-PLC_API void plc_lot_set_probes_(const struct plc_lot_probes *probes);
-const struct plc_lot_probes *plc_lot_probes(void);
+const struct plc_lot_probes *plc_lot_probes(void); /* those that are set, or null */
 
 /* One wait that is being watched. Empty if nobody looks on. */
 struct plc_watch {

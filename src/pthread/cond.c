@@ -5,6 +5,7 @@
 #include "cond_shared.h"
 #include "deadlines.h"
 #include "mutex.h"
+#include "probes.h"
 #include "real.h"
 
 #include "sync/condvar.h"
@@ -107,6 +108,7 @@ static void own_again(struct ownership *ownership) {
     dropin_mutex_own(ownership->mutex);
     if (ownership->kind == PTHREAD_MUTEX_RECURSIVE_NP)
         ownership->mutex->__data.__count = 1;
+    DROPIN_PROBE(mutex_acquired, ownership->mutex);
 }
 
 static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, int kind, plc_deadline_t deadline) {
@@ -117,6 +119,7 @@ static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, int kind, plc
                                                 .wait_end = sleep_ends};
     __attribute__((cleanup(own_again))) struct ownership ownership = {mutex, kind};
     (void)ownership;
+    DROPIN_PROBE(mutex_release, mutex);
     dropin_mutex_disown(mutex);
     return wait_cancellably(cond, &request) ? 0 : ETIMEDOUT;
 }
@@ -146,6 +149,7 @@ static int wait_limited(pthread_cond_t *cond, pthread_mutex_t *mutex, const stru
         return EINVAL;
     if ((flags & DROPIN_COND_SHARED) != 0)
         return dropin_cond_shared_wait(cond, mutex, limit);
+    DROPIN_PROBE2(cond_wait, cond, mutex);
     dropin_count(DROPIN_COUNT_WAIT);
     if (limit->time == NULL)
         return wait_private(cond, mutex, PLC_NO_DEADLINE);
@@ -173,6 +177,7 @@ static int cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_t *restri
 /* ---- Waking */
 
 int dropin_cond_signal(pthread_cond_t *cond) {
+    DROPIN_PROBE(cond_signal, cond);
     if (PLC_UNLIKELY((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0))
         return dropin_cond_shared_signal(cond);
     dropin_count(DROPIN_COUNT_WAKE);
@@ -181,6 +186,7 @@ int dropin_cond_signal(pthread_cond_t *cond) {
 }
 
 int dropin_cond_broadcast(pthread_cond_t *cond) {
+    DROPIN_PROBE(cond_broadcast, cond);
     if (PLC_UNLIKELY((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0))
         return dropin_cond_shared_broadcast(cond);
     dropin_count(DROPIN_COUNT_WAKE);
@@ -192,6 +198,7 @@ int dropin_cond_broadcast(pthread_cond_t *cond) {
 
 int dropin_cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *restrict attributes) {
     int word = 0;
+    DROPIN_PROBE2(cond_init, cond, attributes);
     if (attributes != NULL)
         memcpy(&word, attributes, sizeof word);
     if ((word & DROPIN_CONDATTR_SHARED) != 0)
@@ -204,6 +211,7 @@ int dropin_cond_init(pthread_cond_t *restrict cond, const pthread_condattr_t *re
 
 /* Waiters that were woken no longer look at a cond of ours, so there is nobody to wait for. */
 int dropin_cond_destroy(pthread_cond_t *cond) {
+    DROPIN_PROBE(cond_destroy, cond);
     if ((dropin_cond_flags(cond) & DROPIN_COND_SHARED) != 0)
         return dropin_real()->cond_destroy(cond);
     return 0;

@@ -3,6 +3,7 @@
 #include "mutex.h"
 
 #include "deadlines.h"
+#include "probes.h"
 #include "real.h"
 
 #include <errno.h>
@@ -59,6 +60,7 @@ static __attribute__((noinline)) int lock_slow(pthread_mutex_t *mutex) {
     }
     plc_mutex_lock(dropin_mutex_word(mutex));
     own_first_time(mutex, kind);
+    DROPIN_PROBE(mutex_acquired, mutex);
     return 0;
 }
 
@@ -74,11 +76,13 @@ static inline bool take_free(plc_mutex_t *word) {
 }
 
 int dropin_mutex_lock(pthread_mutex_t *mutex) {
+    DROPIN_PROBE(mutex_entry, mutex);
     /* plc_mutex_lock's own first step, taken here so that the common way out makes no call and saves no register. */
     if (PLC_LIKELY(dropin_mutex_kind(mutex) == PTHREAD_MUTEX_TIMED_NP) &&
         PLC_LIKELY(take_free(dropin_mutex_word(mutex)))) {
         dropin_mutex_own(mutex);
         dropin_count(DROPIN_COUNT_MUTEX);
+        DROPIN_PROBE(mutex_acquired, mutex);
         return 0;
     }
     return lock_slow(mutex);
@@ -115,10 +119,12 @@ static int lock_until(pthread_mutex_t *mutex, int kind, clockid_t clock, const s
             return ETIMEDOUT;
     }
     own_first_time(mutex, kind);
+    DROPIN_PROBE(mutex_timedlock_acquired, mutex);
     return 0;
 }
 
 int dropin_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time) {
+    DROPIN_PROBE2(mutex_timedlock_entry, mutex, time);
     int kind = dropin_mutex_kind(mutex);
     if (dropin_kind_is_foreign(kind)) {
         dropin_count(DROPIN_COUNT_GLIBC);
@@ -128,6 +134,7 @@ int dropin_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespe
 }
 
 static int mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t clock, const struct timespec *restrict time) {
+    DROPIN_PROBE3(mutex_clocklock_entry, mutex, clock, time);
     int kind = dropin_mutex_kind(mutex);
     if (dropin_kind_is_foreign(kind)) {
         dropin_count(DROPIN_COUNT_GLIBC);
@@ -142,6 +149,7 @@ static int mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t clock, con
 
 static inline void release(pthread_mutex_t *mutex) {
     plc_mutex_t *word = dropin_mutex_word(mutex);
+    DROPIN_PROBE(mutex_release, mutex);
     dropin_mutex_disown(mutex);
     if (dropin_is_single_threaded() && plc_load_relaxed(&word->state) == PLC_MUTEX_LOCKED_)
         plc_store_relaxed(&word->state, (uint8_t)0); /* relaxed: one thread */
@@ -190,6 +198,7 @@ int dropin_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attribu
         return dropin_real()->mutex_init(mutex, attributes);
     memset(mutex, 0, sizeof *mutex);
     mutex->__data.__kind = (int)(word & ~DROPIN_MUTEXATTR_FLAGS);
+    DROPIN_PROBE(mutex_init, mutex);
     return 0;
 }
 
@@ -200,6 +209,7 @@ int dropin_mutex_destroy(pthread_mutex_t *mutex) {
     if (plc_mutex_is_locked(dropin_mutex_word(mutex)))
         return EBUSY;
     mutex->__data.__kind = DROPIN_KIND_DESTROYED;
+    DROPIN_PROBE(mutex_destroy, mutex);
     return 0;
 }
 

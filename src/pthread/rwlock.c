@@ -2,6 +2,7 @@
 /* pthread_rwlock_*: private ones on plc_rwlock_t, in which readers may recurse and writers do not starve. */
 #include "deadlines.h"
 #include "layout.h"
+#include "probes.h"
 #include "real.h"
 #include "statistics.h"
 #include "thread.h"
@@ -37,15 +38,17 @@ static bool never_reads_through(const pthread_rwlock_t *rwlock) {
     return rwlock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
 }
 
-static inline int now_reading(void) {
+static inline int now_reading(pthread_rwlock_t *rwlock) {
     dropin_thread.read_locks++;
     dropin_count(DROPIN_COUNT_RWLOCK);
+    DROPIN_PROBE(rdlock_acquire_read, rwlock);
     return 0;
 }
 
 static inline int now_writing(pthread_rwlock_t *rwlock) {
     plc_store_relaxed(&rwlock->__data.__cur_writer, dropin_tid());
     dropin_count(DROPIN_COUNT_RWLOCK);
+    DROPIN_PROBE(wrlock_acquire_write, rwlock);
     return 0;
 }
 
@@ -60,16 +63,17 @@ static __attribute__((noinline)) int read_slow(pthread_rwlock_t *rwlock, plc_dea
         taken = plc_rwlock_read_lock_until(word, deadline);
     else
         taken = plc_rwlock_read_as_pthread_(word, dropin_thread.read_locks, deadline);
-    return taken ? now_reading() : ETIMEDOUT;
+    return taken ? now_reading(rwlock) : ETIMEDOUT;
 }
 
 static int rdlock(pthread_rwlock_t *rwlock) {
+    DROPIN_PROBE(rdlock_entry, rwlock);
     if (is_foreign(rwlock)) {
         dropin_count(DROPIN_COUNT_GLIBC);
         return dropin_real()->rwlock_rdlock(rwlock);
     }
     if (PLC_LIKELY(plc_rwlock_try_read_lock(word_of(rwlock))))
-        return now_reading();
+        return now_reading(rwlock);
     return read_slow(rwlock, PLC_NO_DEADLINE);
 }
 
@@ -81,15 +85,16 @@ static int tryrdlock(pthread_rwlock_t *rwlock) {
     }
     bool taken = never_reads_through(rwlock) ? plc_rwlock_try_read_lock(word_of(rwlock))
                                              : plc_rwlock_try_recursive_read_lock(word_of(rwlock));
-    return taken ? now_reading() : EBUSY;
+    return taken ? now_reading(rwlock) : EBUSY;
 }
 
 /* As in glibc, the clock and the time are looked at before the lock. */
 static int read_until(pthread_rwlock_t *rwlock, clockid_t clock, const struct timespec *time) {
+    DROPIN_PROBE(rdlock_entry, rwlock);
     if (!dropin_clock_is_known(clock) || !dropin_time_is_valid(time))
         return EINVAL;
     if (PLC_LIKELY(plc_rwlock_try_read_lock(word_of(rwlock))))
-        return now_reading();
+        return now_reading(rwlock);
     return read_slow(rwlock, dropin_deadline(clock, time));
 }
 
@@ -112,6 +117,7 @@ static int clockrdlock(pthread_rwlock_t *restrict rwlock, clockid_t clock, const
 /* ---- Writing */
 
 static int wrlock(pthread_rwlock_t *rwlock) {
+    DROPIN_PROBE(wrlock_entry, rwlock);
     if (is_foreign(rwlock)) {
         dropin_count(DROPIN_COUNT_GLIBC);
         return dropin_real()->rwlock_wrlock(rwlock);
@@ -131,6 +137,7 @@ static int trywrlock(pthread_rwlock_t *rwlock) {
 }
 
 static int write_until(pthread_rwlock_t *rwlock, clockid_t clock, const struct timespec *time) {
+    DROPIN_PROBE(wrlock_entry, rwlock);
     if (!dropin_clock_is_known(clock) || !dropin_time_is_valid(time))
         return EINVAL;
     if (is_mine_to_write(rwlock))
@@ -161,6 +168,7 @@ static int clockwrlock(pthread_rwlock_t *restrict rwlock, clockid_t clock, const
 /* Written or read? While there is a writer nobody reads, so that any writer at all answers it: the child of a fork may
    give up what its parent's thread, of another tid, had locked. */
 static int unlock(pthread_rwlock_t *rwlock) {
+    DROPIN_PROBE(rwlock_unlock, rwlock);
     if (is_foreign(rwlock))
         return dropin_real()->rwlock_unlock(rwlock);
     if (plc_load_relaxed(&rwlock->__data.__cur_writer) != 0) { /* relaxed: see the head */
@@ -190,6 +198,7 @@ static int init(pthread_rwlock_t *restrict rwlock, const pthread_rwlockattr_t *r
 }
 
 static int destroy(pthread_rwlock_t *rwlock) {
+    DROPIN_PROBE(rwlock_destroy, rwlock);
     return is_foreign(rwlock) ? dropin_real()->rwlock_destroy(rwlock) : 0;
 }
 
