@@ -59,19 +59,20 @@ PLC_API bool plc_debug_name_of(const void *object, char *name, size_t size);
 
 /* ---- Who waits */
 
-/** One thread that waits. */
+/** One thread, or one task, that waits. */
 struct plc_debug_waiter {
     const void *object;       /**< What it waits for: the lock, condition variable or key. */
     enum plc_debug_kind kind; /**< What that is. */
     enum plc_debug_mode mode; /**< How it wants it. */
-    uint64_t thread_id;       /**< The kernel's number of the thread on Linux, as gettid and debuggers show it. */
-    int64_t waited_ns;        /**< For how long, to within a tick of the system (a few milliseconds). */
-    uintptr_t token;          /**< Of PLC_DEBUG_PARK: what it was parked with. */
+    uint64_t
+        thread_id; /**< The kernel's number of the thread on Linux, as gettid and debuggers show it; 0: a task (plc/async.h). */
+    int64_t waited_ns; /**< For how long, to within a tick of the system (a few milliseconds). */
+    uintptr_t token;   /**< Of PLC_DEBUG_PARK: what it was parked with. */
     size_t companions; /**< How many threads wait for this object in this way, with this one, if it is the first of
                                *   them to be shown; else zero. */
 };
 
-/** Shows every thread that is queued in the parking lot to @p see, until that returns false. Returns how many buckets of
+/** Shows every thread and task that is queued in the parking lot to @p see, until that returns false. Returns how many buckets of
  *  the lot were in use for so long that their threads were not seen: zero, unless the caller interrupted a thread inside
  *  the lot, or many threads hammer one lock.
  *

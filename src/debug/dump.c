@@ -110,7 +110,7 @@ static void write_object(int fd, const struct plc_debug_waiter *waiter) {
     if (waiter->companions > 0) {
         say(&line, ": ");
         say_count(&line, waiter->companions);
-        say(&line, waiter->companions == 1 ? " thread waits" : " threads wait");
+        say(&line, waiter->companions == 1 ? " waits" : " wait");
     } else {
         say(&line, ", continued"); /* its first waiters were in another batch */
     }
@@ -130,8 +130,9 @@ static const char *wish_of(const struct plc_debug_waiter *waiter) {
 
 static void write_waiter(int fd, const struct plc_debug_waiter *waiter) {
     struct line line = {.length = 0};
-    say(&line, "    thread ");
-    say_count(&line, waiter->thread_id);
+    say(&line, waiter->thread_id != 0 ? "    thread " : "    a task");
+    if (waiter->thread_id != 0)
+        say_count(&line, waiter->thread_id);
     say(&line, " has waited for ");
     say_seconds(&line, waiter->waited_ns);
     say(&line, wish_of(waiter));
@@ -171,7 +172,7 @@ void plc_debug_dump(int fd) {
     say_count(&line, plc_os_process_id());
     say(&line, ": ");
     say_count(&line, dump.waiters);
-    say(&line, dump.waiters == 1 ? " thread waits" : " threads wait");
+    say(&line, dump.waiters == 1 ? " waits" : " wait");
     if (busy > 0) {
         say(&line, "; not shown: those in ");
         say_count(&line, busy);

@@ -29,7 +29,7 @@ const char *plc_debug_kind_name(enum plc_debug_kind kind) {
 
 /* The queue of a rwlock has what a waiter wants to add to the word as its token. */
 static enum plc_debug_mode mode_of(const struct plc_seen_waiter *seen) {
-    if (seen->key.kind != PLC_WAITER_RWLOCK || seen->park_token == WRITER)
+    if (plc_lot_public_kind(seen->key.kind) != PLC_DEBUG_RWLOCK || seen->park_token == WRITER)
         return PLC_DEBUG_EXCLUSIVE;
     return seen->park_token == READER ? PLC_DEBUG_SHARED : PLC_DEBUG_UPGRADABLE;
 }
@@ -37,7 +37,7 @@ static enum plc_debug_mode mode_of(const struct plc_seen_waiter *seen) {
 struct plc_debug_waiter plc_debug_waiter_of(const struct plc_seen_waiter *seen) {
     return (struct plc_debug_waiter){
         .object = plc_lot_object(seen->key, seen->park_token),
-        .kind = (enum plc_debug_kind)seen->key.kind,
+        .kind = plc_lot_public_kind(seen->key.kind),
         .mode = mode_of(seen),
         .thread_id = seen->thread_id,
         .waited_ns = plc_os_coarse_now_ns() - seen->began_at,

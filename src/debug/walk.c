@@ -49,14 +49,17 @@ static bool is_first_of_its_key(const struct plc_bucket *bucket, const struct pl
     return first == waiter;
 }
 
-/* With the bucket locked: copies what comes after the first `skip` of the queue. */
+/* With the bucket locked: copies what comes after the first `skip` of the queue. Tasks that are due wait no more. */
 static size_t copy(const struct plc_bucket *bucket, size_t skip, struct plc_seen_waiter *batch) {
     size_t count = 0;
-    const struct plc_waiter *waiter = bucket->head;
-    for (; waiter && skip > 0; skip--)
-        waiter = waiter->next;
-    for (; waiter && count < PLC_WALK_BATCH; waiter = waiter->next) {
+    for (const struct plc_waiter *waiter = bucket->head; waiter && count < PLC_WALK_BATCH; waiter = waiter->next) {
         struct plc_lot_key key = key_of(waiter);
+        if (key.kind == PLC_WAITER_TASK_DUE)
+            continue;
+        if (skip > 0) {
+            skip--;
+            continue;
+        }
         size_t companions = is_first_of_its_key(bucket, waiter) ? count_from(waiter, key) : 0;
         batch[count++] =
             (struct plc_seen_waiter){key, waiter->park_token, waiter->thread_id, waiter->began_at, companions};

@@ -40,6 +40,12 @@ const struct plc_lot_probes *plc_lot_probes(void) {
     return plc_load_acquire(&current_probes); /* acquire [H1] */
 }
 
+enum plc_debug_kind plc_lot_public_kind(enum plc_waiter_kind kind) {
+    if (kind == PLC_WAITER_MUTEX_TASK)
+        return PLC_DEBUG_MUTEX;
+    return kind == PLC_WAITER_RWLOCK_TASK ? PLC_DEBUG_RWLOCK : (enum plc_debug_kind)kind;
+}
+
 const void *plc_lot_object(struct plc_lot_key key, uintptr_t park_token) {
     if (key.kind == PLC_WAITER_RWLOCK_DRAIN)
         return (const char *)key.address - 1; /* sync/rwlock.h: its key lies beside that of the others */
@@ -51,7 +57,7 @@ const void *plc_lot_object(struct plc_lot_key key, uintptr_t park_token) {
 /* A hook that waits for a lock of its own is not told of that wait. */
 static void call_hook(const struct plc_watch *watch, void (*hook)(void *context, const struct plc_debug_wait *wait),
                       int64_t waited_ns, enum plc_debug_outcome outcome) {
-    struct plc_debug_wait wait = {watch->object, (enum plc_debug_kind)watch->key.kind, waited_ns, outcome};
+    struct plc_debug_wait wait = {watch->object, plc_lot_public_kind(watch->key.kind), waited_ns, outcome};
     struct plc_thread *self = plc_thread_self();
     if (!hook)
         return;

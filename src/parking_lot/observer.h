@@ -52,6 +52,9 @@ static inline void plc_waiter_wake(struct plc_waiter *waiter) {
     waiter->wake(waiter);
 }
 
+/* The public name of a waiter's kind: those of tasks are the locks' own. */
+enum plc_debug_kind plc_lot_public_kind(enum plc_waiter_kind kind);
+
 /* The object that a waiter with this key and token waits for, as users know it. */
 const void *plc_lot_object(struct plc_lot_key key, uintptr_t park_token);
 

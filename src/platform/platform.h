@@ -87,7 +87,7 @@ bool plc_os_at_thread_exit(void (*handler)(void *argument), void *argument);
 /* A number that debuggers and logs show for the calling thread. */
 uint64_t plc_os_thread_id(void);
 
-/* A number other than zero that the child of a fork does not share with its parent. */
+/* The process in which the caller runs, as debuggers and logs name it. */
 uint32_t plc_os_process_id(void);
 
 /* Writes all of it, if that is possible. */

@@ -106,10 +106,6 @@ int64_t plc_os_coarse_now_ns(void) {
     return sim_now() + 1000000000;
 }
 
-uint32_t plc_os_process_id(void) {
-    return 1;
-}
-
 void plc_os_fatal(const char *type, const void *address, const char *mistake) {
     fprintf(stderr, "simulator: %s %p: %s\n", type, address, mistake);
     abort();

@@ -241,10 +241,27 @@ TEST(DebugWaiters, MoreThanOneBatchOfOneBucket) {
         [](void *context, const plc_debug_waiter *) { return ++*static_cast<size_t *>(context) < 5; }, &shown);
     EXPECT_EQ(shown, 5U) << "it ends when it is told to";
     const std::string text = dump();
-    EXPECT_NE(text.find("park " + address_of(&key) + ": 80 threads wait\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("park " + address_of(&key) + ": 80 wait\n"), std::string::npos) << text;
     EXPECT_NE(text.find("park " + address_of(&key) + ", continued\n"), std::string::npos) << text;
-    EXPECT_NE(text.find(": 80 threads wait\n"), std::string::npos) << text;
+    EXPECT_NE(text.find(": 80 wait\n"), std::string::npos) << text;
     plc_unpark_all(&key, 0);
+}
+
+/* A task is shown under its mutex, and no thread with it. */
+TEST(DebugWaiters, TasksAreShownAsSuch) {
+    static plc_mutex_t mutex;
+    plc_async_waiter_t task = PLC_ASYNC_WAITER_INIT;
+    const plc_waker_t waker = plc_waker_noop();
+    plc_mutex_lock(&mutex);
+    ASSERT_EQ(plc_mutex_lock_async(&mutex, &task, &waker), PLC_POLL_PENDING);
+    const auto found = waiters_of(&mutex);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].kind, PLC_DEBUG_MUTEX);
+    EXPECT_EQ(found[0].thread_id, 0U);
+    EXPECT_NE(dump().find("    a task has waited for "), std::string::npos);
+    plc_async_cancel(&task);
+    plc_mutex_unlock(&mutex);
+    EXPECT_TRUE(all_waiters().empty());
 }
 
 /* ---- The dump */
@@ -261,14 +278,14 @@ TEST(DebugDump, SaysWhoWaitsForWhatByItsName) {
     });
     wait_until_parked(&mutex, 1, PLC_WAITER_MUTEX);
     const std::string text = dump();
-    EXPECT_NE(text.find("mutex " + address_of(&mutex) + " \"the mutex\": 1 thread waits\n    thread " +
-                        std::to_string(id) + " has waited for "),
+    EXPECT_NE(text.find("mutex " + address_of(&mutex) + " \"the mutex\": 1 waits\n    thread " + std::to_string(id) +
+                        " has waited for "),
               std::string::npos)
         << text;
-    EXPECT_NE(text.find("libplc: process " + std::to_string(getpid()) + ": 1 thread waits"), std::string::npos) << text;
+    EXPECT_NE(text.find("libplc: process " + std::to_string(getpid()) + ": 1 waits"), std::string::npos) << text;
     plc_mutex_unlock(&mutex);
     locker.join();
-    EXPECT_NE(dump().find(": 0 threads wait"), std::string::npos);
+    EXPECT_NE(dump().find(": 0 wait"), std::string::npos);
     plc_debug_forget(&mutex);
 }
 
@@ -281,8 +298,8 @@ TEST(DebugDump, DoesNotWaitForABucketThatItsOwnThreadHolds) {
     plc_bucket *bucket = plc_bucket_lock(&key);
     const std::string text = dump();
     plc_bucket_unlock(bucket);
-    EXPECT_NE(text.find(": 1 thread waits; not shown: those in 1 busy buckets"), std::string::npos) << text;
-    EXPECT_NE(text.find(address_of(elsewhere) + ": 1 thread waits\n"), std::string::npos) << text;
+    EXPECT_NE(text.find(": 1 waits; not shown: those in 1 busy buckets"), std::string::npos) << text;
+    EXPECT_NE(text.find(address_of(elsewhere) + ": 1 waits\n"), std::string::npos) << text;
     EXPECT_EQ(dump().find("busy"), std::string::npos);
     EXPECT_EQ(all_waiters().size(), 2U);
     plc_unpark_all(&key, 0);

@@ -115,6 +115,8 @@ static void wake_one(int self) {
 static void told_of_each(void) {
     MC_ASSERT(begins == 1 && ends == 1 && wakes == 1);
     MC_ASSERT(plc_lot_object(plc_lot_key(&key + 1, PLC_WAITER_RWLOCK_DRAIN), 0) == &key);
+    MC_ASSERT(plc_lot_public_kind(PLC_WAITER_MUTEX_TASK) == PLC_DEBUG_MUTEX);
+    MC_ASSERT(plc_lot_public_kind(PLC_WAITER_RWLOCK_TASK) == PLC_DEBUG_RWLOCK);
     MC_ASSERT(plc_lot_object(plc_lot_key(&other_key, PLC_WAITER_READER_SLOT), (uintptr_t)&key) == &key);
 }
 
