@@ -49,6 +49,16 @@
 #define PLC_PARKER_MAX_SKIPS_HERE 8192
 #endif
 
+/* A thread that has not spun yet does not begin to where a spin was in vain within this many milliseconds, and looks at that
+   again after some waits. Long enough that finding out costs a processor less than a hundredth of its time, short enough
+   that threads which take turns on two processors soon find each other. */
+#ifndef PLC_SPIN_VAIN_TICKS
+#define PLC_SPIN_VAIN_TICKS 4
+#endif
+#ifndef PLC_SPIN_STRANGER_SKIPS
+#define PLC_SPIN_STRANGER_SKIPS 16
+#endif
+
 /* A notification prefers a waiter that is awake to the first one for at most this long. */
 #ifndef PLC_NOTIFY_PASS_NS
 #define PLC_NOTIFY_PASS_NS 1000000

@@ -27,7 +27,7 @@ enum parker_state {
 void plc_thread_parker_init(struct plc_thread_parker *parker) {
     parker->word = SIGNALLED;
     parker->waker_processor = PLC_OS_UNKNOWN_PROCESSOR;
-    parker->habit = (struct plc_spin_habit){0, 0};
+    parker->habit = (struct plc_spin_habit){0};
     parker->may_spin = false;
     parker->last_was_here = false;
 }

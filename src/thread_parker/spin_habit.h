@@ -6,25 +6,37 @@
 #include "platform/platform.h"
 #include "platform/tuning.h"
 
-/* Zero: spin. Only the thread itself looks at it. */
+/* Zero: nothing learnt yet. Only the thread itself looks at it. */
 struct plc_spin_habit {
     uint16_t skips;      /* how many waits were to sleep at once after the last spin in vain */
     uint16_t skips_left; /* how many of these are left */
+    bool has_spun;
 };
 
-/* Counts this wait if it is one of those that sleep at once. */
+/* Whether a spin was in vain on this processor a few milliseconds ago, and none has paid since. */
+bool plc_spin_was_vain_here(void);
+void plc_spin_tell(bool paid);
+
+/* Counts this wait if it is one of those that sleep at once. A thread that has not spun yet goes by what others have found
+   out on its processor: of a thousand threads, each would else spend its first waits on finding out the same. */
 static inline bool plc_spin_habit_may_spin(struct plc_spin_habit *habit) {
     if (PLC_PARKER_SPIN_NS == 0 || plc_os_processor_count() == 1)
         return false;
-    if (habit->skips_left == 0)
+    if (habit->skips_left != 0) {
+        habit->skips_left--;
+        return false;
+    }
+    if (habit->has_spun || !plc_spin_was_vain_here())
         return true;
-    habit->skips_left--;
+    habit->skips_left = PLC_SPIN_STRANGER_SKIPS;
     return false;
 }
 
 /* A failure doubles how many of the next waits sleep at once, up to max_skips; a success allows spinning at once and lets
    the number decay. */
 static inline void plc_spin_habit_learn(struct plc_spin_habit *habit, bool paid, unsigned max_skips) {
+    habit->has_spun = true;
+    plc_spin_tell(paid);
     if (paid) {
         habit->skips = (uint16_t)(habit->skips / 4u);
         habit->skips_left = 0;

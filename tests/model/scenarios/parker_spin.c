@@ -4,6 +4,7 @@
 
 #include "mc.h"
 #include "platform/tuning.h"
+#include "thread_parker/spin_habit.h"
 #include "thread_parker/thread_parker.h"
 
 /* PLC_PARKER_SPIN_NS is negative here: a spin is one round of looks, since the model's clock stands still. */
@@ -96,6 +97,26 @@ static void count_skips(void) {
     MC_OUTCOME(parker.habit.skips * 4 / PLC_PARKER_MAX_SKIPS);
 }
 
+/* The owner finds out on processor 0 that spinning is in vain, and then that it pays; a thread that has not spun yet asks
+   meanwhile on its own. */
+static void tell_and_ask(int self) {
+    struct plc_spin_habit habit = {0};
+    if (self == 0) {
+        plc_spin_habit_learn(&habit, false, PLC_PARKER_MAX_SKIPS);
+        habit.skips_left = 0;
+        MC_ASSERT(plc_spin_habit_may_spin(&habit)); /* it knows better */
+        plc_spin_habit_learn(&habit, true, PLC_PARKER_MAX_SKIPS);
+    } else {
+        bool may_spin = plc_spin_habit_may_spin(&habit);
+        MC_ASSERT(habit.skips_left == (may_spin ? 0 : PLC_SPIN_STRANGER_SKIPS));
+        MC_OUTCOME(may_spin);
+    }
+}
+
+static void paid_at_last(void) {
+    MC_ASSERT(!plc_spin_was_vain_here());
+}
+
 MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
               .threads = 2,
               .setup = other_processor,
@@ -126,4 +147,16 @@ MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
               .setup = failed_often_elsewhere,
               .thread = wait_once,
               .finish = count_skips,
-              .outcomes = "1 4"});
+              .outcomes = "1 4"},
+             {.name = "parker: a stranger goes by what others found on its processor",
+              .threads = 2,
+              .setup = same_processor,
+              .thread = tell_and_ask,
+              .finish = paid_at_last,
+              .outcomes = "0 1"},
+             {.name = "parker: a stranger on another processor finds out for itself",
+              .threads = 2,
+              .setup = other_processor,
+              .thread = tell_and_ask,
+              .finish = paid_at_last,
+              .outcomes = "1"});
