@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* plc-run: runs a program with libplc's locks in place of glibc's. */
+#include "profile_run.h"
 #include "program.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,21 +21,34 @@ enum {
 
 enum { PATH_SIZE = PROGRAM_PATH_SIZE };
 
-static const char usage_text[] = "Usage: plc-run [--stats] PROGRAM [ARGUMENT]...\n"
-                                 "Runs PROGRAM with libplc's mutexes, conds, rwlocks and onces in place of glibc's.\n"
-                                 "\n"
-                                 "  --stats    when a process ends, say on standard error how many lock operations\n"
-                                 "             libplc served in it (or append that to the file PLC_STATS_FILE names)\n"
-                                 "  --help     show this text\n"
-                                 "\n"
-                                 "Exit status: PROGRAM's own, or\n"
-                                 "    2  plc-run was called wrongly\n"
-                                 "  125  plc-run could not do its work\n"
-                                 "  126  PROGRAM was found but cannot be run, or not with libplc's locks\n"
-                                 "  127  PROGRAM was not found\n"
-                                 "\n"
-                                 "Programs that are linked statically, run with other rights than yours, or have\n"
-                                 "another word size than libplc, do not load preloaded libraries: they are not run.\n";
+static const char usage_text[] =
+    "Usage: plc-run [--stats] PROGRAM [ARGUMENT]...\n"
+    "       plc-run --profile [--output FILE] [--every SECONDS] PROGRAM [ARGUMENT]...\n"
+    "Runs PROGRAM with libplc's mutexes, conds, rwlocks and onces in place of glibc's.\n"
+    "\n"
+    "  --stats    when a process ends, say on standard error how many lock operations\n"
+    "             libplc served in it (or append that to the file PLC_STATS_FILE names)\n"
+    "  --profile  say at the end for which locks threads waited, for how long and where\n"
+    "  --help     show this text\n"
+    "\n"
+    "With --profile:\n"
+    "  --output FILE    write it there instead of to standard error: as the name's ending\n"
+    "                   says (.txt, .json, .folded, .svg, .contention), or without one of\n"
+    "                   these as FILE.txt, FILE.json and so on; other processes than the\n"
+    "                   first have their number in the name\n"
+    "  --every SECONDS  say how it goes, and write FILE anew, so often\n"
+    "  --signal NUMBER  report also when plc-run gets this signal; else SIGUSR2 (12)\n"
+    "  --top NUMBER     so many locks in full; else 10\n"
+    "plc-run stays as PROGRAM's parent then, and passes signals on to it.\n"
+    "\n"
+    "Exit status: PROGRAM's own, or\n"
+    "    2  plc-run was called wrongly\n"
+    "  125  plc-run could not do its work\n"
+    "  126  PROGRAM was found but cannot be run, or not with libplc's locks\n"
+    "  127  PROGRAM was not found\n"
+    "\n"
+    "Programs that are linked statically, run with other rights than yours, or have\n"
+    "another word size than libplc, do not load preloaded libraries: they are not run.\n";
 
 static int fail_usage(const char *message, const char *what) {
     (void)fprintf(stderr, "plc-run: %s%s\nTry 'plc-run --help'.\n", message, what);
@@ -79,23 +94,31 @@ static bool preload(const char *library) {
     return done;
 }
 
-static int run(const char *library_name, char **program) {
+struct options {
+    const char *library;
+    struct profile_options profile;
+};
+
+static int exec_program(char **program) {
+    (void)execvp(program[0], program);
+    int status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+    (void)fprintf(stderr, "plc-run: %s: %s\n", program[0], strerror(errno));
+    return status;
+}
+
+static int run(const struct options *options, char **program) {
     char own_directory[PATH_SIZE];
     char library[PATH_SIZE];
     if (!find_own_directory(own_directory)) {
         (void)fprintf(stderr, "plc-run: cannot find out where plc-run is: %s\n", strerror(errno));
         return EXIT_OURS;
     }
-    if (!find_library(own_directory, library_name, library)) {
-        (void)fprintf(stderr, "plc-run: cannot find %s near %s\n", library_name, own_directory);
+    if (!find_library(own_directory, options->library, library)) {
+        (void)fprintf(stderr, "plc-run: cannot find %s near %s\n", options->library, own_directory);
         return EXIT_OURS;
     }
     if (strpbrk(library, ": \t") != NULL) {
         (void)fprintf(stderr, "plc-run: %s: the loader cannot preload from a path with a colon or a blank\n", library);
-        return EXIT_OURS;
-    }
-    if (!preload(library)) {
-        (void)fprintf(stderr, "plc-run: cannot set LD_PRELOAD: %s\n", strerror(errno));
         return EXIT_OURS;
     }
     char path[PROGRAM_PATH_SIZE];
@@ -104,29 +127,87 @@ static int run(const char *library_name, char **program) {
         (void)fprintf(stderr, "plc-run: %s %s\n", path, obstacle);
         return EXIT_CANNOT_RUN;
     }
-    (void)execvp(program[0], program);
-    int status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
-    (void)fprintf(stderr, "plc-run: %s: %s\n", program[0], strerror(errno));
-    return status;
+    if (options->profile.is_on && !profile_prepare(&options->profile, own_directory))
+        return EXIT_OURS;
+    if (!preload(library)) {
+        (void)fprintf(stderr, "plc-run: cannot set LD_PRELOAD: %s\n", strerror(errno));
+        return EXIT_OURS;
+    }
+    return options->profile.is_on ? profile_run(&options->profile, program) : exec_program(program);
+}
+
+/* A whole number of these limits; false if it is none. */
+static bool read_number(const char *text, long least, long most, long *number) {
+    char *end;
+    errno = 0;
+    *number = strtol(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && *number >= least && *number <= most;
+}
+
+/* One that has a value. Null, or what is wrong with it. */
+static const char *take_value(struct options *options, const char *option, const char *value) {
+    long number = 0;
+    if (strcmp(option, "--output") == 0) {
+        options->profile.output = value;
+        return *value == '\0' ? "the name of the output is empty" : NULL;
+    }
+    if (strcmp(option, "--every") == 0) {
+        bool good = read_number(value, 1, 1000000, &number);
+        options->profile.every = (unsigned)number;
+        return good ? NULL : "--every wants a number of seconds, and not ";
+    }
+    if (strcmp(option, "--signal") == 0) {
+        bool good =
+            read_number(value, 1, SIGRTMAX, &number) && number != SIGKILL && number != SIGSTOP && number != SIGCHLD;
+        options->profile.signal = (int)number;
+        return good ? NULL : "--signal wants the number of a signal that can be caught, and not ";
+    }
+    bool good = read_number(value, 0, 1000000, &number);
+    options->profile.top = value;
+    return good ? NULL : "--top wants a number, and not ";
+}
+
+static bool has_value(const char *option) {
+    return strcmp(option, "--output") == 0 || strcmp(option, "--every") == 0 || strcmp(option, "--signal") == 0 ||
+           strcmp(option, "--top") == 0;
 }
 
 int main(int argc, char **argv) {
-    const char *library = "libplc_pthread.so";
+    struct options options = {"libplc_pthread.so", {.top = "10", .signal = SIGUSR2}};
+    const char *needs_profile = NULL;
     int next = 1;
     for (; next < argc && argv[next][0] == '-'; next++) {
-        if (strcmp(argv[next], "--") == 0) {
+        const char *option = argv[next];
+        if (strcmp(option, "--") == 0) {
             next++;
             break;
         }
-        if (strcmp(argv[next], "--help") == 0)
+        if (strcmp(option, "--help") == 0)
             return fputs(usage_text, stdout) == EOF || fflush(stdout) != 0 ? EXIT_OURS : 0;
-        if (strcmp(argv[next], "--stats") != 0)
-            return fail_usage("there is no option ", argv[next]);
-        library = "libplc_pthread_stats.so";
+        if (strcmp(option, "--stats") == 0) {
+            options.library = "libplc_pthread_stats.so";
+        } else if (strcmp(option, "--profile") == 0) {
+            options.profile.is_on = true;
+        } else if (has_value(option)) {
+            needs_profile = option;
+            if (++next == argc)
+                return fail_usage("there is no value for ", option);
+            const char *mistake = take_value(&options, option, argv[next]);
+            if (mistake != NULL)
+                return fail_usage(mistake, argv[next]);
+        } else {
+            return fail_usage("there is no option ", option);
+        }
     }
+    if (options.profile.is_on && strcmp(options.library, "libplc_pthread.so") != 0)
+        return fail_usage("use either --stats or --profile", "");
+    if (needs_profile != NULL && !options.profile.is_on)
+        return fail_usage("only with --profile: ", needs_profile);
     if (next >= argc)
         return fail_usage("which program shall run?", "");
     if (argv[next][0] == '\0')
         return fail_usage("the name of the program is empty", "");
-    return run(library, argv + next);
+    if (options.profile.is_on)
+        options.library = "libplc_pthread_debug.so";
+    return run(&options, argv + next);
 }

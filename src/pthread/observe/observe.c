@@ -2,6 +2,7 @@
 /* Which observers there are and which are switched on; the events that are rare enough to be no inline code. */
 #include "observe.h"
 
+#include "profile/profile.h"
 #include "stack.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@ const struct observer *observe_active[OBSERVERS_MOST];
 unsigned observe_active_count;
 __thread unsigned observe_inside;
 
-static const struct observer *const known[] = {NULL};
+static const struct observer *const known[] = {&profile_observer};
 PLC_STATIC_ASSERT(sizeof known / sizeof known[0] <= OBSERVERS_MOST, "all may be on");
 
 /* The process has one thread yet, or others that are observed from the next lock on. */
@@ -21,7 +22,7 @@ void observe_start(void) {
     observe_ticks_start();
     observe_stack_start();
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        const char *value = known[i] == NULL ? NULL : getenv(known[i]->variable);
+        const char *value = getenv(known[i]->variable);
         if (value != NULL && *value != '\0' && (known[i]->start == NULL || known[i]->start(value)))
             observe_active[count++] = known[i];
     }

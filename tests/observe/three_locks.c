@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A program whose waits are known: three locks, of which each is held while exactly one other thread waits for it. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* In each round the holder takes the lock, says so, and keeps it until the other thread is about to wait, and for the lock's time
+   after that. So the holds are as long as they should be, or longer on a busy machine, and the waits are the holds. The program measures
+   them itself and prints what a profiler should find: the truth is not a matter of how quick the machine is. */
+enum { ROUNDS = 20 };
+
+pthread_mutex_t short_lock = PTHREAD_MUTEX_INITIALIZER;
+pthread_mutex_t middle_lock = PTHREAD_MUTEX_INITIALIZER;
+pthread_rwlock_t long_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+struct lock {
+    const char *name;
+    void (*take)(void);
+    void (*give)(void);
+    void (*wait)(void); /* takes and gives it in the thread that waits */
+    long hold_us;
+    double waited; /* measured around wait */
+};
+
+static void take_short(void) {
+    (void)pthread_mutex_lock(&short_lock);
+}
+static void give_short(void) {
+    (void)pthread_mutex_unlock(&short_lock);
+}
+static void __attribute__((noinline)) wait_short(void) {
+    (void)pthread_mutex_lock(&short_lock);
+    (void)pthread_mutex_unlock(&short_lock);
+}
+
+static void take_middle(void) {
+    (void)pthread_mutex_lock(&middle_lock);
+}
+static void give_middle(void) {
+    (void)pthread_mutex_unlock(&middle_lock);
+}
+static void __attribute__((noinline)) wait_middle(void) {
+    (void)pthread_mutex_lock(&middle_lock);
+    (void)pthread_mutex_unlock(&middle_lock);
+}
+
+static void take_long(void) {
+    (void)pthread_rwlock_wrlock(&long_lock);
+}
+static void give_long(void) {
+    (void)pthread_rwlock_unlock(&long_lock);
+}
+static void __attribute__((noinline)) wait_long(void) {
+    (void)pthread_rwlock_rdlock(&long_lock);
+    (void)pthread_rwlock_unlock(&long_lock);
+}
+
+static struct lock locks[] = {
+    {"short_lock", take_short, give_short, wait_short, 1000, 0},
+    {"middle_lock", take_middle, give_middle, wait_middle, 3000, 0},
+    {"long_lock", take_long, give_long, wait_long, 6000, 0},
+};
+
+/* 0: the holder may begin, 1: the lock is held, 2: the other thread is about to wait. */
+static atomic_int stage;
+
+static void wait_for(int wanted) {
+    while (atomic_load(&stage) != wanted)
+        (void)sched_yield();
+}
+
+static double seconds(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void *wait_in_turn(void *unused) {
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+            wait_for(1);
+            atomic_store(&stage, 2);
+            double begin = seconds();
+            locks[i].wait();
+            locks[i].waited += seconds() - begin;
+            atomic_store(&stage, 0);
+        }
+    }
+    return unused;
+}
+
+static void hold_in_turn(void) {
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+            const struct timespec hold = {0, locks[i].hold_us * 1000};
+            wait_for(0);
+            locks[i].take();
+            atomic_store(&stage, 1);
+            wait_for(2);
+            (void)nanosleep(&hold, NULL); /* the hold itself; nobody relies on its length */
+            locks[i].give();
+        }
+    }
+    wait_for(0);
+}
+
+static void end_by(const char *how) {
+    if (strcmp(how, "segv") == 0)
+        (void)raise(SIGSEGV);
+    else if (strcmp(how, "abort") == 0)
+        abort();
+    else if (strcmp(how, "kill") == 0)
+        (void)raise(SIGKILL);
+    else if (strcmp(how, "_exit") == 0)
+        _exit(7);
+}
+
+static void run(void) {
+    pthread_t other;
+    if (pthread_create(&other, NULL, wait_in_turn, NULL) != 0)
+        abort();
+    hold_in_turn();
+    (void)pthread_join(other, NULL);
+}
+
+/* three_locks [fork|segv|abort|kill|_exit] */
+int main(int argc, char **argv) {
+    const char *how = argc > 1 ? argv[1] : "";
+    run();
+    for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++)
+        printf("%s %.9f\n", locks[i].name, locks[i].waited);
+    (void)fflush(stdout);
+    if (strcmp(how, "fork") == 0) {
+        pid_t child = fork();
+        if (child == 0) {
+            run();
+            _exit(0);
+        }
+        (void)waitpid(child, NULL, 0);
+        printf("child %d\n", (int)child);
+    }
+    end_by(how);
+    return 0;
+}
