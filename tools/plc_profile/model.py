@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What a report says of a process: locks and conds with names, times in seconds, and places with functions and lines."""
 import os
+import re
 from dataclasses import dataclass
 
 from . import region as raw
 from .symbols import Symbols
 
 MUTEX_KINDS = {0: "normal", 1: "recursive", 2: "errorcheck", 3: "adaptive"}
+WRAPPER = re.compile(r"mutex|lock|cond|__gthr|monitor|critical", re.IGNORECASE)
 RWLOCK_KINDS = {0: "prefer reader", 1: "prefer writer", 2: "prefer writer, nonrecursive"}
 
 
@@ -48,9 +50,25 @@ class Lock:
     hold_frames: list
     places: list
 
+    def maker(self):
+        """The innermost function of its origin that is not a lock's own, or its wrapper's."""
+        for frame in self.origin:
+            if not WRAPPER.search(frame.function.rsplit("::", 1)[-1]):
+                return frame
+        return self.origin[0] if self.origin else None
+
     def contended(self):
         """The share of acquisitions that had to wait."""
         return min(1.0, self.waits / self.acquisitions) if self.acquisitions else 0.0
+
+
+def grouped(locks):
+    """Those that were made at one place, together: (locks, where), the longest waits first."""
+    groups = {}
+    for lock in locks:
+        key = tuple(lock.origin[:3]) if lock.origin else lock.address
+        groups.setdefault(key, []).append(lock)
+    return sorted(groups.values(), key=lambda group: -sum(lock.total for lock in group))
 
 
 @dataclass

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A report for terminals, at most 80 columns wide."""
 import os
+import textwrap
 
+from .model import grouped
 from .units import count, fit, memory, percent, time
 
 WIDTH = 80
@@ -12,6 +14,7 @@ def render(process, top, is_running):
     out = []
     head(out, process, is_running)
     table(out, "Locks waited for", process.locks, is_cond=False)
+    families(out, process.locks)
     for number, lock in enumerate(process.locks[:top], 1):
         lock_in_full(out, number, lock, process)
     if process.conds:
@@ -20,7 +23,12 @@ def render(process, top, is_running):
         for number, cond in enumerate(process.conds[:top], 1):
             cond_in_full(out, number, cond)
     notes(out, process, top)
-    return "\n".join(line.rstrip() for line in out) + "\n"
+    return "\n".join(part for text in out for part in folded(text.rstrip())) + "\n"
+
+
+def folded(text):
+    """Most lines fit; those with many large numbers go on below their second column."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * 15, break_long_words=False) or [""]
 
 
 def head(out, process, is_running):
@@ -57,6 +65,22 @@ def table(out, heading, rows, is_cond):
         rest = sum(row.total for row in rows[ROWS:])
         more = f"   and {len(rows) - ROWS} more"
         out.append(f"{more:<26}{time(rest):>9}")
+
+
+def families(out, locks):
+    """Programs make locks by the dozen: a shard's is of no interest, all shards' are."""
+    groups = grouped(locks)
+    if all(len(group) == 1 for group in groups):
+        return
+    total = sum(lock.total for lock in locks)
+    out += ["", f"{'Made at one place':<53}{'waited':>9}{'share':>8}{'waits':>10}", "-" * WIDTH]
+    for group in groups[:ROWS]:
+        waited = sum(lock.total for lock in group)
+        maker = group[0].maker()
+        where = maker.function if maker else group[0].name
+        what = f"{len(group)} {group[0].type}{'es' if group[0].type == 'mutex' else 's'}" if len(group) > 1 else "1 " + group[0].type
+        out.append(f"   {what:<12}{fit(where, 37):<38}{time(waited):>9}{percent(waited / total) if total else '0 %':>8}"
+                   f"{count(sum(lock.waits for lock in group)):>10}")
 
 
 def lock_in_full(out, number, lock, process):
@@ -102,10 +126,9 @@ def title(out, number, lock):
     if lock.lives > 1:
         where += f", initialised {count(lock.lives)} times"
     out.append(fit(f"   {'at':<12}{where}", WIDTH))
-    if lock.origin:
-        how = "made" if lock.is_initialised else "first used"
-        origin = lock.origin[0]
-        out.append(fit(f"   {how:<12}{origin.function}  {origin.place()}", WIDTH))
+    origin = lock.maker()
+    if origin:
+        line(out, f"   {'made in' if lock.is_initialised else 'first used':<12}", [origin])
 
 
 def waits(out, lock):

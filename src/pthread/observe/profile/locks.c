@@ -46,12 +46,11 @@ static uint32_t make(uint64_t object, const struct profile_lock_birth *birth) {
     if (number > PROFILE_LOCKS)
         return 0;
     struct profile_lock *lock = entry(number);
-    uintptr_t caller = (uintptr_t)birth->caller;
     lock->object = object;
     lock->type = birth->type;
     lock->kind = birth->kind;
     lock->lives = 1;
-    lock->origin = profile_stack_keep(&caller, 1);
+    lock->origin = profile_stack_of_origin(birth->caller);
     return number;
 }
 

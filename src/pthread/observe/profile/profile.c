@@ -78,11 +78,9 @@ static void created(const void *object, enum observe_type type, int kind, const 
         return;
     }
     /* An address that had another lock. Of the same place it is one of many alike, and goes on; else it begins anew. */
-    uintptr_t frame = (uintptr_t)caller;
-    uint32_t origin = profile_stack_keep(&frame, 1);
-    if (origin != lock->origin || lock->type != (uint8_t)type) {
+    if (profile_stack_caller(lock->origin) != (uint64_t)(uintptr_t)caller || lock->type != (uint8_t)type) {
         profile_waits_retire(lock);
-        lock->origin = origin;
+        lock->origin = profile_stack_of_origin(caller);
         lock->longest_hold = 0;
         lock->hold_stack = 0;
         lock->type = (uint8_t)type;

@@ -77,3 +77,17 @@ uint32_t profile_stack_here(void) {
     uintptr_t frames[PROFILE_STACK_DEPTH];
     return profile_stack_keep(frames, observe_stack(frames, PROFILE_STACK_DEPTH));
 }
+
+/* Programs with a million locks make them at a few places: unwinding for each would cost more than it tells. */
+uint32_t profile_stack_of_origin(const void *caller) {
+    enum { DEPTH = 8, UNWOUND_MOST = 4096 };
+    uintptr_t frames[DEPTH] = {(uintptr_t)caller};
+    unsigned depth = 1;
+    if (plc_load_relaxed(&profile_region->header.locks) < UNWOUND_MOST) /* relaxed: it only grows */
+        depth = observe_stack(frames, DEPTH);
+    return profile_stack_keep(frames, depth);
+}
+
+uint64_t profile_stack_caller(uint32_t number) {
+    return number == 0 ? 0 : profile_region->stacks[number + 1];
+}

@@ -32,6 +32,12 @@ uint32_t profile_stack_keep(const uintptr_t *frames, unsigned depth);
 /* The number of the calling thread's stack. */
 uint32_t profile_stack_here(void);
 
+/* The number of a stack that says where an object was made: some frames of it for the first objects, then the caller alone. */
+uint32_t profile_stack_of_origin(const void *caller);
+
+/* The innermost address of a stack. */
+uint64_t profile_stack_caller(uint32_t number);
+
 /* Sees to it that the files behind these addresses are noted. Reads /proc/self/maps if not. */
 void profile_modules_know(const uintptr_t *addresses, unsigned count);
 
