@@ -96,18 +96,26 @@ static void fill_header(struct profile_header *header, bool is_forked) {
     read_command(header->command, sizeof header->command);
 }
 
-static bool make_region(bool is_forked) {
+/* Maps the memory: at `place`, if that is not null, over what is there. */
+static struct profile_region *map(int memory, void *place) {
+    int flags = MAP_SHARED | MAP_NORESERVE | (place != NULL ? MAP_FIXED : 0);
+    void *region = mmap(place, sizeof(struct profile_region), PROT_READ | PROT_WRITE, flags, memory, 0);
+    return region == MAP_FAILED ? NULL : region;
+}
+
+/* A region that plc-run has, too; null, and a message, if there can be none. */
+static struct profile_region *make_region(bool is_forked, void *place) {
     const char *step = "memfd_create";
-    struct profile_region *region = MAP_FAILED;
+    struct profile_region *region = NULL;
     int memory = memfd_create("plc-profile", MFD_CLOEXEC);
     if (memory >= 0) {
         step = "the size of files is limited";
         if (may_be_so_large() && ftruncate(memory, sizeof *region) == 0) {
             step = "mmap";
-            region = mmap(NULL, sizeof *region, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory, 0);
+            region = map(memory, place);
         }
     }
-    bool good = region != MAP_FAILED;
+    bool good = region != NULL;
     if (good) {
         fill_header(&region->header, is_forked);
         step = "cannot reach plc-run";
@@ -115,14 +123,13 @@ static bool make_region(bool is_forked) {
     }
     if (!good)
         complain(step);
-    if (!good && region != MAP_FAILED)
-        (void)munmap(region, sizeof *region);
     if (memory >= 0)
         (void)close(memory);
     if (good)
-        plc_store_relaxed(&profile_region,
-                          region); /* relaxed: this process has one thread, or none that was observed */
-    return good;
+        return region;
+    if (region != NULL && region != place)
+        (void)munmap(region, sizeof *region);
+    return NULL;
 }
 
 bool profile_region_start(const char *socket_name) {
@@ -135,15 +142,18 @@ bool profile_region_start(const char *socket_name) {
     address.sun_family = AF_UNIX;
     memcpy(address.sun_path + 1, socket_name, length); /* the leading zero says "abstract" */
     address_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
-    return make_region(false);
+    struct profile_region *region = make_region(false, NULL);
+    plc_store_relaxed(&profile_region, region); /* relaxed: this process has one thread, or none that was observed */
+    return region != NULL;
 }
 
+/* At its parent's address: a signal handler may have forked, and the child returns from it into a function that has pointers there.
+   What that function writes is lost. The same goes for memory that nobody reads, if there can be no region. */
 void profile_region_after_fork(void) {
-    struct profile_region *parents = profile_region;
     int saved_errno = errno;
-    profile_region = NULL;
-    (void)make_region(true);
-    if (parents != NULL)
-        (void)munmap(parents, sizeof *parents);
+    struct profile_region *place = profile_region;
+    if (place != NULL && make_region(true, place) == NULL)
+        (void)mmap(place, sizeof *place, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     errno = saved_errno;
 }

@@ -124,7 +124,7 @@ struct profile_region {
 };
 PLC_STATIC_ASSERT(sizeof(struct profile_region) < (size_t)64 << 20, "the profile of a process stays below 64 MiB");
 
-/* Null while this process has none. */
+/* Null before the first; then it stays where it is, in the children of a fork, too. */
 extern struct profile_region *profile_region __attribute__((visibility("hidden")));
 
 /* Makes the region and gives it to plc-run, which listens on this socket. False, and a message, if it cannot. */
