@@ -3,7 +3,7 @@
 #ifndef PLC_OBSERVE_LIMIT_H
 #define PLC_OBSERVE_LIMIT_H
 
-#include <plc/detail/config.h>
+#include "observe.h"
 
 #include <time.h>
 
@@ -14,5 +14,10 @@ struct observe_limit {
     clockid_t clock; /* of OBSERVE_CLOCK */
     const struct timespec *time;
 };
+
+/* For observe_acquired. */
+static inline unsigned observe_limit_flags(const struct observe_limit *limit) {
+    return limit->kind == OBSERVE_FOR_EVER ? 0 : OBSERVE_LIMITED;
+}
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "profile/profile.h"
 #include "stack.h"
+#include "watch/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ const struct observer *observe_active[OBSERVERS_MOST];
 unsigned observe_active_count;
 __thread unsigned observe_inside;
 
-static const struct observer *const known[] = {&profile_observer};
+static const struct observer *const known[] = {&profile_observer, &watch_observer};
 PLC_STATIC_ASSERT(sizeof known / sizeof known[0] <= OBSERVERS_MOST, "all may be on");
 
 /* The process has one thread yet, or others that are observed from the next lock on. */

@@ -24,6 +24,7 @@ enum {
     OBSERVE_AGAIN = 2,      /* a recursive mutex that the thread held already */
     OBSERVE_CONTENDED = 4,  /* after a wait: wait_begin and wait_end came before */
     OBSERVE_AFTER_COND = 8, /* back from a wait on a cond */
+    OBSERVE_LIMITED = 16,   /* by a function that waits until some time at most */
 };
 
 /* Every callback may be null. `caller` is an address in the program's code: where the wrapper was called from.

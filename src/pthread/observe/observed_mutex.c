@@ -52,7 +52,7 @@ static __attribute__((noinline)) int wait(pthread_mutex_t *mutex, const struct o
     int error = lock_plainly(mutex, limit);
     observe_wait_end(mutex, OBSERVE_MUTEX, begin, is_taken(error));
     if (is_taken(error))
-        tell_taken(mutex, OBSERVE_CONTENDED, caller);
+        tell_taken(mutex, OBSERVE_CONTENDED | observe_limit_flags(limit), caller);
     return error;
 }
 
@@ -63,7 +63,7 @@ static inline int lock_observed(pthread_mutex_t *mutex, const struct observe_lim
     if (PLC_UNLIKELY(error == EBUSY))
         return wait(mutex, limit, caller);
     if (is_taken(error))
-        tell_taken(mutex, 0, caller);
+        tell_taken(mutex, observe_limit_flags(limit), caller);
     return error;
 }
 

@@ -63,7 +63,7 @@ static __attribute__((noinline)) int wait(pthread_rwlock_t *rwlock, enum observe
     int error = lock_plainly(rwlock, mode, limit);
     observe_wait_end(rwlock, mode, begin, error == 0);
     if (error == 0)
-        observe_acquired(rwlock, mode, kind_of(rwlock), OBSERVE_CONTENDED, caller);
+        observe_acquired(rwlock, mode, kind_of(rwlock), OBSERVE_CONTENDED | observe_limit_flags(limit), caller);
     return error;
 }
 
@@ -81,7 +81,7 @@ static inline int lock_observed(pthread_rwlock_t *rwlock, enum observe_mode mode
     if (PLC_UNLIKELY(error == EBUSY))
         return wait(rwlock, mode, limit, caller);
     if (error == 0)
-        observe_acquired(rwlock, mode, kind_of(rwlock), 0, caller);
+        observe_acquired(rwlock, mode, kind_of(rwlock), observe_limit_flags(limit), caller);
     return error;
 }
 
