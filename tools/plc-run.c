@@ -2,6 +2,7 @@
 /* plc-run: runs a program with libplc's locks in place of glibc's. */
 #include "profile_run.h"
 #include "program.h"
+#include "watch_options.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,11 +25,15 @@ enum { PATH_SIZE = PROGRAM_PATH_SIZE };
 static const char usage_text[] =
     "Usage: plc-run [--stats] PROGRAM [ARGUMENT]...\n"
     "       plc-run --profile [--output FILE] [--every SECONDS] PROGRAM [ARGUMENT]...\n"
+    "       plc-run --deadlock --lock-order [--output FILE] PROGRAM [ARGUMENT]...\n"
     "Runs PROGRAM with libplc's mutexes, conds, rwlocks and onces in place of glibc's.\n"
     "\n"
     "  --stats    when a process ends, say on standard error how many lock operations\n"
     "             libplc served in it (or append that to the file PLC_STATS_FILE names)\n"
     "  --profile  say at the end for which locks threads waited, for how long and where\n"
+    "  --deadlock    report threads that wait for each other's locks, as soon as they do;\n"
+    "                with --deadlock=abort end the program then\n"
+    "  --lock-order  report locks that are taken in orders which can end in a deadlock\n"
     "  --help     show this text\n"
     "\n"
     "With --profile:\n"
@@ -40,6 +45,10 @@ static const char usage_text[] =
     "  --signal NUMBER  report also when plc-run gets this signal; else SIGUSR2 (12)\n"
     "  --top NUMBER     so many locks in full; else 10\n"
     "plc-run stays as PROGRAM's parent then, and passes signals on to it.\n"
+    "\n"
+    "With --deadlock and --lock-order, which may be combined:\n"
+    "  --output FILE    append reports to FILE instead of writing them to standard error\n"
+    "                   (with --profile, too, FILE is the profile's)\n"
     "\n"
     "Exit status: PROGRAM's own, or\n"
     "    2  plc-run was called wrongly\n"
@@ -97,6 +106,7 @@ static bool preload(const char *library) {
 struct options {
     const char *library;
     struct profile_options profile;
+    struct watch_options watch;
 };
 
 static int exec_program(char **program) {
@@ -128,6 +138,8 @@ static int run(const struct options *options, char **program) {
         return EXIT_CANNOT_RUN;
     }
     if (options->profile.is_on && !profile_prepare(&options->profile, own_directory))
+        return EXIT_OURS;
+    if (watch_is_on(&options->watch) && !watch_prepare(&options->watch, own_directory))
         return EXIT_OURS;
     if (!preload(library)) {
         (void)fprintf(stderr, "plc-run: cannot set LD_PRELOAD: %s\n", strerror(errno));
@@ -173,7 +185,7 @@ static bool has_value(const char *option) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {"libplc_pthread.so", {.top = "10", .signal = SIGUSR2}};
+    struct options options = {.library = "libplc_pthread.so", .profile = {.top = "10", .signal = SIGUSR2}};
     const char *needs_profile = NULL;
     int next = 1;
     for (; next < argc && argv[next][0] == '-'; next++) {
@@ -188,8 +200,11 @@ int main(int argc, char **argv) {
             options.library = "libplc_pthread_stats.so";
         } else if (strcmp(option, "--profile") == 0) {
             options.profile.is_on = true;
+        } else if (watch_take_option(&options.watch, option)) {
+            continue;
         } else if (has_value(option)) {
-            needs_profile = option;
+            if (strcmp(option, "--output") != 0 || needs_profile == NULL)
+                needs_profile = option;
             if (++next == argc)
                 return fail_usage("there is no value for ", option);
             const char *mistake = take_value(&options, option, argv[next]);
@@ -199,15 +214,18 @@ int main(int argc, char **argv) {
             return fail_usage("there is no option ", option);
         }
     }
-    if (options.profile.is_on && strcmp(options.library, "libplc_pthread.so") != 0)
-        return fail_usage("use either --stats or --profile", "");
-    if (needs_profile != NULL && !options.profile.is_on)
+    bool is_observed = options.profile.is_on || watch_is_on(&options.watch);
+    if (is_observed && strcmp(options.library, "libplc_pthread.so") != 0)
+        return fail_usage("--stats goes with no other option", "");
+    if (needs_profile != NULL && !options.profile.is_on && !(is_observed && strcmp(needs_profile, "--output") == 0))
         return fail_usage("only with --profile: ", needs_profile);
+    if (!options.profile.is_on)
+        options.watch.output = options.profile.output;
     if (next >= argc)
         return fail_usage("which program shall run?", "");
     if (argv[next][0] == '\0')
         return fail_usage("the name of the program is empty", "");
-    if (options.profile.is_on)
+    if (is_observed)
         options.library = "libplc_pthread_debug.so";
     return run(&options, argv + next);
 }

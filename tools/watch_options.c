@@ -50,7 +50,10 @@ static bool prepare_renderer(const char *own_directory) {
 
 bool watch_prepare(const struct watch_options *options, const char *own_directory) {
     char what[64];
-    (void)snprintf(what, sizeof what, "%s%s%s", options->aborts ? "deadlock=abort" : options->deadlock ? "deadlock" : "",
+    (void)snprintf(what, sizeof what, "%s%s%s",
+                   options->aborts     ? "deadlock=abort"
+                   : options->deadlock ? "deadlock"
+                                       : "",
                    options->deadlock && options->lock_order ? "," : "", options->lock_order ? "lock-order" : "");
     if (!prepare_renderer(own_directory) || (options->output != NULL && !prepare_output(options->output)))
         return false;

@@ -125,7 +125,7 @@ inversion 0 inversion-without-gate
 says ', and others~' use_first_then_second@order-first
 inversion 134 inversion-and-crash
 inversion 0 inversion-in-child
-says 'watch_program \[[0-9]+\]|pthread_watch_program'
+says 'in pthread_watch \[[0-9]+\]'
 
 # Nothing to say.
 for scenario in peace gate; do

@@ -4,7 +4,7 @@
 
 #include "pages.h"
 
-#include "pthread/thread.h"
+#include "../../thread.h"
 
 #include <plc/detail/atomic.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The observer behind `plc-run --deadlock` and `plc-run --lock-order`: keeps what threads hold, and asks both. */
 #include "watch.h"
-#include "../layout.h"
+#include "../../layout.h"
 #include "deadlock.h"
 #include "held.h"
 #include "lock_order.h"

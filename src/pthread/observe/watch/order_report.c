@@ -70,8 +70,8 @@ void order_report_summary(void) {
     if (graph.edges == 0 && graph.begun_anew == 0)
         return;
     struct report *report = report_begin();
-    report_text(report, "== libplc: lock order of %s [%d]: %u orders of %u locks, inversions: %u\n",
-                program_invocation_short_name, (int)getpid(), graph.edges, graph.nodes, lock_cycles_reported());
+    report_text(report, "== libplc: %s [%d]: lock orders seen: %u, inversions: %u\n", program_invocation_short_name,
+                (int)getpid(), graph.edges, lock_cycles_reported());
     tell_omissions(report, &graph, &held);
     report_send_plain(report);
 }

@@ -3,8 +3,8 @@
 #ifndef PLC_OBSERVE_HELD_H
 #define PLC_OBSERVE_HELD_H
 
+#include "../observe.h"
 #include "call_stack.h"
-#include "observe.h"
 #include "quiet.h"
 
 enum {

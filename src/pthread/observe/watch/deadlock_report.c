@@ -2,7 +2,7 @@
 /* What is said about a deadlock. */
 #include "deadlock_report.h"
 
-#include "../thread.h"
+#include "../../thread.h"
 #include "report.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef PLC_OBSERVE_WATCH_H
 #define PLC_OBSERVE_WATCH_H
 
-#include "observe.h"
+#include "../observe.h"
 
 extern const struct observer watch_observer __attribute__((visibility("hidden")));
 

@@ -3,8 +3,8 @@
 #ifndef PLC_OBSERVE_REPORT_H
 #define PLC_OBSERVE_REPORT_H
 
+#include "../observe.h"
 #include "call_stack.h"
-#include "observe.h"
 
 struct report;
 

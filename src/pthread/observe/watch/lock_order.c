@@ -2,8 +2,8 @@
 /* At every lock that is taken while another is held: has this thread done so before? If not, the graph is asked. */
 #include "lock_order.h"
 
-#include "../layout.h"
-#include "../thread.h"
+#include "../../layout.h"
+#include "../../thread.h"
 #include "lock_graph.h"
 #include "order_report.h"
 

@@ -2,7 +2,7 @@
 /* Nodes and edges in tables of fixed size; when one is full, all is forgotten and learnt anew. */
 #include "lock_graph.h"
 
-#include "../layout.h"
+#include "../../layout.h"
 #include "lock_cycle.h"
 #include "pages.h"
 
