@@ -40,14 +40,26 @@ static void stay(void) {
 
 typedef void *(*routine)(void *);
 
-/* Starts all, named after what they are, and waits for their ends. */
+struct start {
+    routine routine;
+    const char *name;
+};
+
+static void *begin(void *argument) {
+    const struct start *start = argument;
+    CHECK(pthread_setname_np(pthread_self(), start->name));
+    return start->routine(NULL);
+}
+
+/* Starts all and waits for their ends. */
 static void run_together(unsigned count, const routine *routines) {
     static const char *const names[] = {"worker-1", "worker-2", "worker-3"};
+    struct start starts[3];
     pthread_t threads[3];
     CHECK(pthread_barrier_init(&all_hold_one, NULL, count));
     for (unsigned i = 0; i < count; i++) {
-        CHECK(pthread_create(&threads[i], NULL, routines[i], NULL));
-        (void)pthread_setname_np(threads[i], names[i]); /* unless it has ended already */
+        starts[i] = (struct start){routines[i], names[i]};
+        CHECK(pthread_create(&threads[i], NULL, begin, &starts[i]));
     }
     for (unsigned i = 0; i < count; i++)
         CHECK(pthread_join(threads[i], NULL));
@@ -274,6 +286,13 @@ static void *many_pairs_inverse(void *unused) {
 
 enum { ROUNDS = 2000 };
 
+static void nest(pthread_mutex_t *outer, pthread_mutex_t *inner) {
+    CHECK(pthread_mutex_lock(outer));
+    CHECK(pthread_mutex_lock(inner));
+    CHECK(pthread_mutex_unlock(inner));
+    CHECK(pthread_mutex_unlock(outer));
+}
+
 static void *back_off(void *unused) {
     for (int i = 0; i < ROUNDS; i++) {
         CHECK(pthread_mutex_lock(&first));
@@ -389,10 +408,7 @@ static pthread_mutex_t lives[2];
 
 static void *use_lives(void *is_inverse) {
     int one = is_inverse != NULL;
-    CHECK(pthread_mutex_lock(&lives[one]));
-    CHECK(pthread_mutex_lock(&lives[1 - one]));
-    CHECK(pthread_mutex_unlock(&lives[1 - one]));
-    CHECK(pthread_mutex_unlock(&lives[one]));
+    nest(&lives[one], &lives[1 - one]);
     return NULL;
 }
 
@@ -445,26 +461,64 @@ static void *time_out_the_other_way(void *unused) {
     return unused;
 }
 
+/* Where the second lock is waited for until some time only, the order does not matter, whether somebody waits or not. */
+static void lock_with_a_limit(pthread_mutex_t *one, pthread_mutex_t *other) {
+    const struct timespec never = {.tv_sec = 4000000000};
+    CHECK(pthread_mutex_lock(one));
+    CHECK(pthread_mutex_timedlock(other, &never));
+    CHECK(pthread_mutex_unlock(other));
+    CHECK(pthread_mutex_unlock(one));
+}
+
+static void *limit_one_way(void *unused) {
+    lock_with_a_limit(&timed[0], &timed[1]);
+    return unused;
+}
+
+static void *limit_the_other_way(void *unused) {
+    lock_with_a_limit(&timed[1], &timed[0]);
+    return unused;
+}
+
+/* first before middle, middle before second, second before first: but there was never more than two of these orders at a time. */
+static pthread_mutex_t middle = PTHREAD_MUTEX_INITIALIZER;
+
+static pthread_mutex_t ends[2] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+
+static void *nest_middle(void *unused) {
+    nest(&ends[0], &middle);
+    return unused;
+}
+
+static void *nest_in_middle(void *unused) {
+    nest(&middle, &ends[1]);
+    return unused;
+}
+
+static void *nest_without_middle(void *unused) {
+    nest(&ends[1], &ends[0]);
+    return unused;
+}
+
+/* What was done before there was a second thread met nobody. */
+static pthread_mutex_t early[2] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+
+static void *nest_late(void *unused) {
+    nest(&early[1], &early[0]);
+    return unused;
+}
+
 /* The same thread takes locks of its own in both orders: it meets nobody. */
 static void *change_its_mind(void *unused) {
     static pthread_mutex_t own[2] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
-    for (int i = 0; i < ROUNDS; i++) {
-        CHECK(pthread_mutex_lock(&own[i % 2]));
-        CHECK(pthread_mutex_lock(&own[1 - i % 2]));
-        CHECK(pthread_mutex_unlock(&own[1 - i % 2]));
-        CHECK(pthread_mutex_unlock(&own[i % 2]));
-    }
+    for (int i = 0; i < ROUNDS; i++)
+        nest(&own[i % 2], &own[1 - i % 2]);
     return unused;
 }
 
 static void be_peaceful(void) {
-    static pthread_mutex_t early[2] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
-    for (int i = 0; i < 2; i++) { /* before any thread is started */
-        CHECK(pthread_mutex_lock(&early[i]));
-        CHECK(pthread_mutex_lock(&early[1 - i]));
-        CHECK(pthread_mutex_unlock(&early[1 - i]));
-        CHECK(pthread_mutex_unlock(&early[i]));
-    }
+    nest(&early[0], &early[1]);
+    run_alone(nest_late);
     run_together(2, (const routine[]){back_off, back_off_the_other_way});
     run_together(3, (const routine[]){recurse, recurse, recurse});
     run_together(3, (const routine[]){read_again, read_again, read_again});
@@ -473,6 +527,12 @@ static void be_peaceful(void) {
     live_again(1);
     live_again(0);
     run_together(2, (const routine[]){time_out_one_way, time_out_the_other_way});
+    run_alone(limit_one_way);
+    run_alone(limit_the_other_way);
+    run_alone(nest_middle);
+    run_alone(nest_in_middle);
+    CHECK(pthread_mutex_destroy(&middle));
+    run_alone(nest_without_middle);
     run_alone(change_its_mind);
 }
 
