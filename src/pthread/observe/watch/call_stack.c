@@ -20,7 +20,7 @@
    Stacks are kept in one arena that only grows, found by a table of open addressing.
 
    Memory order
-     [W1] a stack is complete: CAS-release of its table slot -> load-acquire by whoever finds it there. A number that is
+     [CS1] a stack is complete: CAS-release of its table slot -> load-acquire by whoever finds it there. A number that is
           handed on otherwise goes from thread to thread under a lock. */
 enum {
     TABLE_SIZE = 1 << 16,
@@ -99,11 +99,11 @@ static call_stack_id intern(const uintptr_t *addresses, uint32_t depth) {
     uint32_t hash = hash_of(addresses, depth);
     call_stack_id mine = 0;
     for (uint32_t i = hash % TABLE_SIZE;; i = (i + 1) % TABLE_SIZE) {
-        call_stack_id id = plc_load_acquire(&table[i]); /* acquire [W1] */
+        call_stack_id id = plc_load_acquire(&table[i]); /* acquire [CS1] */
         if (id == 0) {
             if (mine == 0)
                 mine = new_stack(addresses, depth, hash);
-            if (mine == 0 || plc_cas_release_or_acquire(&table[i], &id, mine)) /* release [W1], acquire [W1] */
+            if (mine == 0 || plc_cas_release_or_acquire(&table[i], &id, mine)) /* release [CS1], acquire [CS1] */
                 return mine;
         }
         if (is_same(id, addresses, depth, hash))

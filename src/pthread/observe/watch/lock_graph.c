@@ -17,7 +17,7 @@
    than a graph's life; how often it began anew is said at the end.
 
    All is written under graph_lock. What is read without: the epoch (relaxed: whoever has an older one finds that out under
-   the lock) and a node's object, which is complete before its number is known ([W2] in lock_order.c). */
+   the lock) and a node's object, which is complete before its number is known ([LO1] in lock_order.c). */
 static plc_mutex_t graph_lock;
 
 static struct graph {
@@ -82,7 +82,8 @@ const struct graph_edge *lock_graph_edge(uint32_t edge) {
 }
 
 bool lock_graph_has(uint32_t node, const void *object) {
-    return node < GRAPH_NODES && plc_load_relaxed(&graph->nodes[node].object) == object; /* relaxed: [W2] came before */
+    return node < GRAPH_NODES &&
+           plc_load_relaxed(&graph->nodes[node].object) == object; /* relaxed: [LO1] came before */
 }
 
 static bool queues_readers(const void *object, enum observe_mode mode) {

@@ -28,7 +28,7 @@
    graph is asked under its lock.
 
    Memory order
-     [W2] a node is complete: store-release of its number in the lock's mark -> load-acquire of the mark. */
+     [LO1] a node is complete: store-release of its number in the lock's mark -> load-acquire of the mark. */
 
 #if defined(__LP64__)
 PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__list) % 8 == 0, "a mark is aligned");
@@ -66,7 +66,7 @@ static uint64_t mark_for(const void *object, uint32_t node, uint32_t epoch) {
 
 /* Zero: it has no node yet. */
 static uint32_t node_in(const uint64_t *mark, const void *object, uint32_t epoch) {
-    uint64_t value = plc_load_acquire(mark); /* acquire [W2] */
+    uint64_t value = plc_load_acquire(mark); /* acquire [LO1] */
     uint32_t node = (uint32_t)value;
     return node != 0 && value == mark_for(object, node, epoch) && lock_graph_has(node, object) ? node : 0;
 }
@@ -81,7 +81,7 @@ static __attribute__((noinline)) uint32_t new_node(uint64_t *mark, const void *o
         if (node == 0) {
             node = lock_graph_add_node(object, mode);
             if (node != 0)
-                plc_store_release(mark, mark_for(object, node, epoch)); /* release [W2] */
+                plc_store_release(mark, mark_for(object, node, epoch)); /* release [LO1] */
         }
     }
     quiet_leave(&section);
