@@ -18,7 +18,7 @@ enum plc_waiter_kind {
     PLC_WAITER_ONCE,
     PLC_WAITER_READER_SLOT, /* the writer that waits for a reader to leave its slot in the table; its token is the lock */
     PLC_WAITER_WORD,        /* src/task: who sleeps until a word changes */
-    PLC_WAITER_MUTEX_TASK,  /* tasks: the queue that a lock's threads are in does not depend on them (tasks.h) */
+    PLC_WAITER_MUTEX_TASK, /* tasks: the queue that a lock's threads are in does not depend on them (tasks.h) */
     PLC_WAITER_RWLOCK_TASK,
     PLC_WAITER_TASK_DUE, /* taken out of its queue, and about to be woken */
 };
@@ -84,6 +84,19 @@ struct plc_notify_ops {
    than PLC_NOTIFY_PASS_NS. */
 struct plc_unpark_result plc_lot_notify_one(struct plc_lot_key from, struct plc_lot_key to,
                                             const struct plc_notify_ops *ops, void *context);
+
+/* Both run with the buckets of both keys locked, if the waiters are many. */
+struct plc_notify_all_ops {
+    bool (*may_move)(void *context);
+    /* The waiters were moved: returns the one that the caller is to wake, if any. */
+    struct plc_waiter *(*moved)(void *context);
+    /* As the callback of plc_lot_unpark_filter, with the bucket of `from` locked. */
+    plc_unpark_callback conclude;
+};
+
+/* Takes all waiters of `from` and wakes them; or, if they are more than a few for each processor, moves them to `to`. */
+struct plc_unpark_result plc_lot_notify_all(struct plc_lot_key from, struct plc_lot_key to,
+                                            const struct plc_notify_all_ops *ops, void *context);
 
 PLC_END_DECLS
 #endif

@@ -45,10 +45,15 @@ static inline void plc_watch_end(struct plc_watch *watch, enum plc_debug_outcome
         plc_watch_end_slow(watch, outcome);
 }
 
-/* Lets the owner of a waiter go that was promised a wake: the last access to it. No bucket is locked. */
-static inline void plc_waiter_wake(struct plc_waiter *waiter) {
+/* Right before the owner of a waiter is let go. */
+static inline void plc_waiter_is_woken(const struct plc_waiter *waiter) {
     if (PLC_UNLIKELY(plc_load_relaxed(&plc_lot_observed))) /* relaxed: as above */
         plc_watch_wake(waiter);
+}
+
+/* Lets the owner of a waiter go that was promised a wake: the last access to it. No bucket is locked. */
+static inline void plc_waiter_wake(struct plc_waiter *waiter) {
+    plc_waiter_is_woken(waiter);
     waiter->wake(waiter);
 }
 

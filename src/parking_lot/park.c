@@ -6,6 +6,7 @@
 #include "parking_lot/queue.h"
 #include "parking_lot/thread.h"
 #include "parking_lot/waiting.h"
+#include "parking_lot/wake_list.h"
 #include "platform/platform.h"
 
 /* Invariants (with unpark.c and requeue.c)
@@ -24,6 +25,52 @@ static void wake_thread(struct plc_waiter *waiter) {
     plc_thread_parker_unpark(&waiter->parker);
 }
 
+void plc_wake_list_wake(struct plc_wake_list *list) {
+    struct plc_wake_batch batch = {0};
+    bool many = list->head != list->tail;
+    struct plc_waiter *next;
+    for (struct plc_waiter *waiter = list->head; waiter; waiter = next) {
+        next = waiter->next_to_wake;
+        if (many && waiter->wake == wake_thread) {
+            plc_waiter_is_woken(waiter);
+            plc_thread_parker_unpark_with_others(&waiter->parker, &batch);
+        } else {
+            plc_wake_batch_finish(&batch);
+            plc_waiter_wake(waiter);
+        }
+    }
+    plc_wake_batch_finish(&batch);
+    if (PLC_UNLIKELY(list->tasks_at))
+        plc_tasks_wake_due(list->tasks_at);
+}
+
+/* ---- Where it sleeps: among others, if it was woken together with others the last time. */
+
+/* Is a waiter of this kind ever taken out together with others, and woken by a wake list? */
+static bool may_have_company(enum plc_waiter_kind kind) {
+    return kind == PLC_WAITER_USER || kind == PLC_WAITER_CONDVAR || kind == PLC_WAITER_ONCE;
+}
+
+/* The number of the place, or 0: alone. The bucket is locked. */
+static uint32_t place_for(const struct plc_waiter *waiter) {
+    static uint32_t last_place; /* 0 is nobody's */
+    struct plc_thread *self = plc_thread_self();
+    if (waiter != &self->waiter || !(self->expects_company || PLC_EXPECT_COMPANY))
+        return 0;
+    if (self->place == 0)
+        self->place = plc_fetch_add_relaxed(&last_place, 1u) + 1; /* relaxed: any will do */
+    return self->place;
+}
+
+/* Once woken; the wake of a mutex to which it was moved says nothing. */
+static void learn_company(const struct plc_waiter *waiter) {
+    struct plc_thread *self = plc_thread_self();
+    if (waiter == &self->waiter && may_have_company(waiter->kind))
+        self->expects_company = plc_thread_parker_had_company(&waiter->parker);
+}
+
+/* ---- Lending and giving back */
+
 struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
     plc_wait_enter();
     struct plc_thread *self = plc_thread_self();
@@ -34,6 +81,7 @@ struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
         self->waiter_ready = true;
         self->waiter_in_use = true;
     }
+    plc_thread_parker_sleep_at(&waiter->parker, 0);
     waiter->park_token = 0;
     waiter->is_task = false;
     waiter->thread_id = self->thread_id;
@@ -60,6 +108,8 @@ void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, st
     waiter->phase = 0;
     waiter->passed_over_since = 0;
     waiter->processor = plc_os_processor();
+    if (may_have_company(key.kind))
+        plc_thread_parker_sleep_at(&waiter->parker, place_for(waiter));
     plc_thread_parker_prepare_park(&waiter->parker, !(flags & PLC_PARK_NO_SPIN));
     if (flags & PLC_PARK_AT_FRONT)
         plc_queue_push_front(bucket, waiter);
@@ -181,6 +231,8 @@ static struct plc_park_result park(struct plc_lot_key key, const struct plc_park
         wait.has_returned = true;
         result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
         result.token = unparked ? waiter->unpark_token : 0;
+        if (unparked)
+            learn_company(waiter);
         if (unparked && resume)
             result.token = resume(context, waiter, result.token);
         plc_watch_end(&wait.watch, unparked ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);

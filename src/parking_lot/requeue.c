@@ -2,6 +2,7 @@
 /* Requeueing: waiters of one key are moved to another without waking, or some are woken and the rest moved. */
 #include "parking_lot/wake_list.h"
 #include "platform/platform.h"
+#include "platform/tuning.h"
 
 /* What an operation does with the waiters, first to last. */
 struct plan {
@@ -80,5 +81,53 @@ plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_
     }
     plc_bucket_unlock_pair(pair);
     plc_wake_list_wake(&woken);
+    return result;
+}
+
+/* ---- All waiters of a condition */
+
+/* Are they more than are to be woken at once? Not if there may be tasks among them, which are never moved. */
+static bool are_many(const struct plc_bucket *bucket, struct plc_lot_key key) {
+    unsigned left = PLC_BROADCAST_WAKES * plc_os_processor_count();
+    struct plc_waiter *waiter = bucket->head;
+    struct plc_waiter *previous = NULL;
+    if (PLC_UNLIKELY(bucket->tasks != 0))
+        return false;
+    while ((waiter = plc_queue_find(waiter, key, &previous)) != NULL) {
+        if (left-- == 0)
+            return true;
+        waiter = waiter->next;
+    }
+    return false;
+}
+
+/* The second bucket is locked only if it is needed. */
+static struct plc_bucket_pair lock_for_all(struct plc_lot_key from, struct plc_lot_key to, bool *many) {
+    struct plc_bucket *bucket = plc_bucket_lock(from.address);
+    struct plc_bucket_pair pair = {bucket, bucket};
+    *many = are_many(bucket, from);
+    if (*many && !plc_bucket_try_lock_too(bucket, to.address, &pair)) {
+        plc_bucket_unlock(bucket);
+        pair = plc_bucket_lock_pair(from.address, to.address);
+        *many = are_many(pair.from, from);
+    }
+    return pair;
+}
+
+struct plc_unpark_result plc_lot_notify_all(struct plc_lot_key from, struct plc_lot_key to,
+                                            const struct plc_notify_all_ops *ops, void *context) {
+    struct plc_unpark_result result = {0};
+    struct plc_wake_list woken = {0};
+    bool many;
+    struct plc_bucket_pair pair = lock_for_all(from, to, &many);
+    bool moves = many && ops->may_move(context);
+    struct plan plan = plan_for(moves ? PLC_REQUEUE_ALL : PLC_REQUEUE_WAKE_ALL);
+    append_moved(pair.to, to, take_planned(pair.from, from, plan, &woken, &result));
+    plc_wake_list_set_token(&woken, ops->conclude(context, result));
+    struct plc_waiter *to_wake = moves ? ops->moved(context) : NULL;
+    plc_bucket_unlock_pair(pair);
+    plc_wake_list_wake(&woken);
+    if (to_wake)
+        plc_waiter_wake(to_wake); /* the last access to it */
     return result;
 }

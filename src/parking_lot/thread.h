@@ -21,11 +21,13 @@ struct plc_reader_holds {
  * Zero-initialised. */
 struct plc_thread {
     struct plc_waiter waiter;
-    uint64_t thread_id;  /* as debuggers show it */
+    uint64_t thread_id;   /* as debuggers show it */
     uint32_t incarnation; /* of the lot, for which it is that */
-    bool is_inside_hook; /* of plc/debug.h */
-    bool waiter_ready;   /* its parker was initialised */
+    bool is_inside_hook;  /* of plc/debug.h */
+    bool waiter_ready;    /* its parker was initialised */
     bool waiter_in_use;
+    bool expects_company;    /* the last one that could wake others when it woke this thread did so */
+    uint32_t place;          /* where it sleeps then; 0: it has none yet */
     const void *handed_over; /* the mutex that this thread handed over last: it does not compete for it at once */
     const void *stale;       /* the mutex whose PARKED this thread last found set with nobody queued */
     struct plc_reader_holds reads;

@@ -52,15 +52,8 @@ static inline bool plc_wake_list_is_due(const struct plc_wake_list *list) {
     return list->head && plc_os_now_ns(PLC_CLOCK_MONOTONIC) - list->head->waiting_since > PLC_FAIR_AFTER_NS;
 }
 
-/* No bucket is locked. A waiter may be gone once it was woken: its link is read before. */
-static inline void plc_wake_list_wake(struct plc_wake_list *list) {
-    struct plc_waiter *next;
-    for (struct plc_waiter *waiter = list->head; waiter; waiter = next) {
-        next = waiter->next_to_wake;
-        plc_waiter_wake(waiter);
-    }
-    if (PLC_UNLIKELY(list->tasks_at))
-        plc_tasks_wake_due(list->tasks_at);
-}
+/* No bucket is locked. Threads that sleep are woken together, by few calls. A waiter is gone once it was let go: its link is
+   read before. */
+void plc_wake_list_wake(struct plc_wake_list *list);
 
 #endif

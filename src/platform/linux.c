@@ -2,6 +2,7 @@
 /* The parts of the platform layer that are Linux's own: futexes, processors, pages wiped on fork. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <plc/detail/atomic.h>
@@ -32,43 +33,52 @@ struct timespec_long {
     long nanoseconds;
 };
 
-static long futex_wait_long(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns) {
+static long futex_wait_long(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns, uint32_t bits) {
     struct timespec_long deadline = {0, 0};
     int64_t seconds = deadline_ns / NS_PER_SECOND;
     /* A 32-bit kernel without 64-bit time: later than it can say means as late as it can; the caller loops. */
     deadline.seconds = seconds > __LONG_MAX__ ? __LONG_MAX__ : (long)seconds;
     deadline.nanoseconds = (long)(deadline_ns % NS_PER_SECOND);
-    return syscall(SYS_futex, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline, NULL,
-                   FUTEX_BITSET_MATCH_ANY);
+    return syscall(SYS_futex, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline, NULL, bits);
 }
 
-static long futex_wait(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns) {
+static long futex_wait(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns, uint32_t bits) {
 #ifdef SYS_futex_time64
     struct timespec64 deadline = {deadline_ns / NS_PER_SECOND, deadline_ns % NS_PER_SECOND};
-    long result = syscall(SYS_futex_time64, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline,
-                          NULL, FUTEX_BITSET_MATCH_ANY);
+    long result =
+        syscall(SYS_futex_time64, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline, NULL, bits);
     if (result != -1 || errno != ENOSYS)
         return result;
 #endif
-    return futex_wait_long(word, operation, expected, deadline_ns);
+    return futex_wait_long(word, operation, expected, deadline_ns, bits);
 }
 
-bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadline) {
+bool plc_os_futex_wait_bits(uint32_t *word, uint32_t expected, uint32_t bits, plc_deadline_t deadline) {
     int saved_errno = errno;
     int operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
     if (deadline.clock == PLC_CLOCK_REALTIME && !plc_deadline_is_never(deadline))
         operation |= FUTEX_CLOCK_REALTIME;
     /* The kernel refuses negative times; they are past on either clock. */
     bool timed_out =
-        deadline.ns <= 0 || (futex_wait(word, operation, expected, deadline.ns) == -1 && errno == ETIMEDOUT);
+        deadline.ns <= 0 || (futex_wait(word, operation, expected, deadline.ns, bits) == -1 && errno == ETIMEDOUT);
     errno = saved_errno;
     /* Some kernels and emulators wake a little early: the clock decides. */
     return !(timed_out && plc_deadline_has_passed(deadline));
 }
 
+bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadline) {
+    return plc_os_futex_wait_bits(word, expected, FUTEX_BITSET_MATCH_ANY, deadline);
+}
+
 void plc_os_futex_wake(uint32_t *word, int count) {
     int saved_errno = errno;
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+    errno = saved_errno;
+}
+
+void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits) {
+    int saved_errno = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, bits);
     errno = saved_errno;
 }
 

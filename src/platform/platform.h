@@ -28,6 +28,10 @@ bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadlin
 /* Wakes up to count threads that sleep on the word. Uses only its address: the memory may be gone. */
 void plc_os_futex_wake(uint32_t *word, int count);
 
+/* The same for a word on which many sleep: each names one bit, or several, and a wake goes to all whose bits it names. */
+bool plc_os_futex_wait_bits(uint32_t *word, uint32_t expected, uint32_t bits, plc_deadline_t deadline);
+void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits);
+
 /* ---- Processors */
 
 /* Lets another thread run on this processor. */

@@ -59,9 +59,27 @@
 #define PLC_SPIN_STRANGER_SKIPS 16
 #endif
 
+/* Threads that are woken together sleep on words of which there are this many, each for 32 of them, so that one call wakes
+   them (thread_parker/linux_futex.c). More threads share places, and wake in vain now and then. */
+#ifndef PLC_PARKER_SHARED_WORDS
+#define PLC_PARKER_SHARED_WORDS 256
+#endif
+
+/* Does every thread expect to be woken together with others, whatever it has learnt? */
+#ifndef PLC_EXPECT_COMPANY
+#define PLC_EXPECT_COMPANY false
+#endif
+
 /* A notification prefers a waiter that is awake to the first one for at most this long. */
 #ifndef PLC_NOTIFY_PASS_NS
 #define PLC_NOTIFY_PASS_NS 1000000
+#endif
+
+/* A broadcast wakes at most this many waiters for each processor at once. More would only fight for the mutex, so they are
+   moved to its queue and woken one after the other: 64 waiters on two processors took 160 us instead of 365. But 16
+   took 240 us instead of 95, for the wake-ups of a few overlap. */
+#ifndef PLC_BROADCAST_WAKES
+#define PLC_BROADCAST_WAKES 16
 #endif
 
 /* A notification looks for a waiter that is awake among this many that came last. */
@@ -143,6 +161,18 @@
    through it takes longer. The yields let a reader run on that lost its processor inside (docs/performance.md). */
 #ifndef PLC_RWLOCK_SPIN_FIRST_PAUSES
 #define PLC_RWLOCK_SPIN_FIRST_PAUSES 32
+#endif
+
+/* A reader that has spun in vain for all rounds but the last two looks each so many pauses, so many times after that one and after each yield,
+   and asks writers to give way. These do so for so many looks. */
+#ifndef PLC_RWLOCK_EAGER_PAUSES
+#define PLC_RWLOCK_EAGER_PAUSES 8
+#endif
+#ifndef PLC_RWLOCK_EAGER_LOOKS
+#define PLC_RWLOCK_EAGER_LOOKS 24
+#endif
+#ifndef PLC_RWLOCK_GIVE_WAY_LOOKS
+#define PLC_RWLOCK_GIVE_WAY_LOOKS 6
 #endif
 
 /* The reader-writer lock: the same three as the mutex. Whoever was summoned is overtaken for at most a slice from then on, awake or

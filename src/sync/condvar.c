@@ -280,8 +280,26 @@ static enum plc_filter_op take(void *context, uintptr_t park_token) {
     return PLC_FILTER_UNPARK;
 }
 
-/* Wakes all at once, whether their mutex is held or not. If all but one were moved, they would be woken one by one,
-   which took twice as long (docs/performance.md). */
+/* Do all wait with the mutex that the word named at first? Then they may be moved to its queue, be it held or not. */
+static bool all_wait_with_mutex(void *context) {
+    struct notification *notification = context;
+    return state_of(notification->condvar) == (uintptr_t)notification->mutex;
+}
+
+static struct plc_waiter *serve_moved(void *context) {
+    return plc_mutex_serve_moved_(((const struct notification *)context)->mutex);
+}
+
+static const struct plc_notify_all_ops notify_all_ops = {
+    .may_move = all_wait_with_mutex, .moved = serve_moved, .conclude = conclude_choice};
+
+/* Wakes all at once, whether their mutex is held or not; or moves them to the mutex's queue, if they are many. */
 size_t plc_condvar_notify_all_slow_(plc_condvar_t *condvar) {
-    return plc_lot_unpark_filter(key_of(condvar), take, conclude, condvar).unparked;
+    uintptr_t state = plc_load_acquire(&condvar->state); /* acquire [C2] */
+    if (state == ANY)                                    /* right for everybody, as above */
+        return plc_lot_unpark_filter(key_of(condvar), take, conclude, condvar).unparked;
+    struct notification notification = {.condvar = condvar, .mutex = (plc_mutex_t *)state};
+    struct plc_unpark_result result = plc_lot_notify_all(
+        key_of(condvar), plc_lot_key(notification.mutex, PLC_WAITER_MUTEX), &notify_all_ops, &notification);
+    return result.unparked + result.requeued;
 }

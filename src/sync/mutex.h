@@ -18,6 +18,10 @@ enum plc_mutex_token {
    bucket is unlocked, and returns true. */
 bool plc_mutex_mark_parked_if_locked_(plc_mutex_t *mutex);
 
+/* With the bucket of the mutex locked, to whose queue waiters were moved: makes PARKED right for them, and if the mutex is
+   free, does for them what its unlock would have done. Returns the waiter to wake when the bucket is unlocked, or null. */
+struct plc_waiter *plc_mutex_serve_moved_(plc_mutex_t *mutex);
+
 /* With the bucket of the mutex locked: a waiter has left its queue because its time had run out. */
 void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last);
 

@@ -344,3 +344,12 @@ void plc_mutex_hand_over_(plc_mutex_t *mutex) {
     if (plc_waker_is_set(&task))
         plc_waker_wake(&task);
 }
+
+struct plc_waiter *plc_mutex_serve_moved_(plc_mutex_t *mutex) {
+    struct plc_bucket *bucket = plc_bucket_locked(mutex);
+    struct plc_waiter *first = first_waiter(bucket, mutex);
+    if (!parked_behind(first))
+        return NULL;                                                           /* its heir is awake (I2) */
+    bool held = plc_fetch_or_relaxed(&mutex->state, (uint8_t)PARKED) & LOCKED; /* relaxed: P carries no data */
+    return held ? NULL : serve(mutex, bucket, first);
+}

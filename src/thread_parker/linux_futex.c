@@ -17,6 +17,9 @@
  * Memory order
  *   [P1] unpark's exchange-release -> the owner's load-acquire of SIGNALLED (or its failed CAS, acquire).
  *        The exchange is the waker's last access to the parker; the wake that may follow uses only the address.
+ *   [P2] a waker's addition-release to a shared word, after its exchange -> the load-acquire of that word by a thread that
+ *        is going to sleep there, before the look at its own: who has read the new number finds itself signalled, and the
+ *        kernel does not let anybody sleep on an old one.
  *   A time-out leaves the word as it is: nobody will unpark this wait, or the next park sees ASLEEP and sleeps again. */
 enum parker_state {
     SIGNALLED = 0,
@@ -28,6 +31,8 @@ void plc_thread_parker_init(struct plc_thread_parker *parker) {
     parker->word = SIGNALLED;
     parker->waker_processor = PLC_OS_UNKNOWN_PROCESSOR;
     parker->habit = (struct plc_spin_habit){0};
+    parker->had_company = false;
+    parker->place = 0;
     parker->may_spin = false;
     parker->last_was_here = false;
 }
@@ -72,10 +77,52 @@ static bool spin(struct plc_thread_parker *parker) {
     return signalled;
 }
 
+/* ---- Where to sleep
+ *
+ * A wake is a system call for each word that somebody sleeps on. One who sleeps alone does so on the parker's own word.
+ * One that has a place sleeps on a word that it shares with 31 other places: it names its own bit, and one call wakes all
+ * whose bits it names. The shared word is a number that each wake changes first. Two threads may have the same bit: who is
+ * woken in vain sleeps again. */
+
+enum { PLACES_PER_WORD = 32 };
+static uint32_t shared_words[PLC_PARKER_SHARED_WORDS];
+
+struct bed {
+    uint32_t *word;
+    uint32_t bits; /* 0: the word is the parker's own */
+};
+
+static struct bed bed_of(struct plc_thread_parker *parker) {
+    if (!parker->place)
+        return (struct bed){&parker->word, 0};
+    return (struct bed){&shared_words[parker->place / PLACES_PER_WORD % PLC_PARKER_SHARED_WORDS],
+                        UINT32_C(1) << parker->place % PLACES_PER_WORD};
+}
+
+void plc_thread_parker_sleep_at(struct plc_thread_parker *parker, uint32_t place) {
+    parker->place = place;
+}
+
+bool plc_thread_parker_had_company(const struct plc_thread_parker *parker) {
+    return parker->had_company;
+}
+
+/* What the word must not differ from while its owner sleeps. Before the look at the parker's own word. */
+static uint32_t number_of(struct bed bed) {
+    return bed.bits ? plc_load_acquire(bed.word) : ASLEEP; /* acquire [P2] */
+}
+
+static bool lie_in(struct bed bed, uint32_t number, plc_deadline_t deadline) {
+    return bed.bits ? plc_os_futex_wait_bits(bed.word, number, bed.bits, deadline)
+                    : plc_os_futex_wait(bed.word, number, deadline);
+}
+
 /* ---- Sleeping */
 
 static bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadline,
                         const struct plc_sleep_hooks *hooks) {
+    const struct bed bed = bed_of(parker);
+    uint32_t number = number_of(bed);
     uint32_t state = AWAKE;
     /* ASLEEP already if an earlier park of this wait ran out of time. */
     if (!plc_cas_acquire_or_acquire(&parker->word, &state, ASLEEP) && state == SIGNALLED) /* acquire [P1] */
@@ -83,9 +130,10 @@ static bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadlin
     do {
         if (hooks)
             hooks->begin(hooks->context);
-        bool in_time = plc_os_futex_wait(&parker->word, ASLEEP, deadline);
+        bool in_time = lie_in(bed, number, deadline);
         if (hooks)
             hooks->end(hooks->context);
+        number = number_of(bed);
         if (is_signalled(parker))
             return true;
         if (!in_time)
@@ -122,9 +170,60 @@ void plc_thread_parker_unpark_lock(struct plc_thread_parker *parker) {
     (void)parker; /* the owner waits for our exchange, and the wake needs only the address */
 }
 
-void plc_thread_parker_unpark(struct plc_thread_parker *parker) {
-    uint32_t *word = &parker->word;
+/* ---- Waking */
+
+/* Lets the owner go; returns whether it must be woken, and in *bed where it sleeps. */
+static bool let_go(struct plc_thread_parker *parker, bool with_others, struct bed *bed) {
+    *bed = bed_of(parker);
     parker->waker_processor = plc_os_processor();
-    if (plc_exchange_release(word, SIGNALLED) == ASLEEP) /* release [P1]; the last access */
+    parker->had_company = with_others;
+    return plc_exchange_release(&parker->word, SIGNALLED) == ASLEEP; /* release [P1]; the last access */
+}
+
+static void wake(struct bed bed) {
+    uint32_t *word = bed.word;
+    if (!bed.bits) {
         plc_os_futex_wake(word, 1);
+    } else {
+        plc_fetch_add_release(word, 1u); /* release [P2] */
+        plc_os_futex_wake_bits(word, bed.bits);
+    }
+}
+
+void plc_thread_parker_unpark(struct plc_thread_parker *parker) {
+    struct bed bed;
+    if (let_go(parker, false, &bed))
+        wake(bed);
+}
+
+static void add_to_batch(struct plc_wake_batch *batch, struct bed bed) {
+    unsigned at = 0;
+    while (at < batch->count && batch->words[at].word != bed.word)
+        at++;
+    if (at == PLC_WAKE_BATCH_WORDS) {
+        plc_wake_batch_finish(batch);
+        at = 0;
+    }
+    if (at == batch->count) {
+        batch->words[at].word = bed.word;
+        batch->words[at].bits = 0;
+        batch->count++;
+    }
+    batch->words[at].bits |= bed.bits;
+}
+
+void plc_thread_parker_unpark_with_others(struct plc_thread_parker *parker, struct plc_wake_batch *batch) {
+    struct bed bed;
+    if (!let_go(parker, true, &bed))
+        return;
+    if (bed.bits)
+        add_to_batch(batch, bed);
+    else
+        wake(bed);
+}
+
+void plc_wake_batch_finish(struct plc_wake_batch *batch) {
+    for (unsigned at = 0; at < batch->count; at++)
+        wake((struct bed){batch->words[at].word, batch->words[at].bits});
+    batch->count = 0;
 }

@@ -54,6 +54,14 @@ void plc_thread_parker_destroy(struct plc_thread_parker *parker);
    pay; the parker itself learns from its owner's earlier waits whether it does. */
 void plc_thread_parker_prepare_park(struct plc_thread_parker *parker, bool may_spin);
 
+/* Owner, before each prepare_park of a wait whose waker may wake others at the same time: it sleeps at this place, where one
+   call wakes many who sleep at neighbouring places; 0: alone. Several may have one place, and then wake in vain now and
+   then. It is best to sleep alone unless many are woken. */
+void plc_thread_parker_sleep_at(struct plc_thread_parker *parker, uint32_t place);
+
+/* Owner, when it was woken: did the waker wake others with it? */
+bool plc_thread_parker_had_company(const struct plc_thread_parker *parker);
+
 /* Owner, no lock held: sleeps until unpark. hooks may be null. */
 void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_sleep_hooks *hooks);
 
@@ -75,6 +83,11 @@ void plc_thread_parker_unpark_lock(struct plc_thread_parker *parker);
 
 /* Waker, no lock held: lets the owner go, and wakes it if it sleeps. */
 void plc_thread_parker_unpark(struct plc_thread_parker *parker);
+
+/* The same for a waker of many: those who sleep are woken together, by few calls, when the batch is finished at the latest;
+   the waker must not wait for anything before. A batch begins as zeros. */
+void plc_thread_parker_unpark_with_others(struct plc_thread_parker *parker, struct plc_wake_batch *batch);
+void plc_wake_batch_finish(struct plc_wake_batch *batch);
 
 PLC_END_DECLS
 

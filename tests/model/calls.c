@@ -58,20 +58,36 @@ void mc_lifetime_end_at(const void *object, size_t size, const void *site) {
         race_lifetime_end((uintptr_t)object, size, site);
 }
 
-enum mc_wait_result mc_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline, const void *site) {
+enum mc_wait_result mc_futex_wait_bits(const uint32_t *word, uint32_t expected, uint32_t bits, int64_t deadline,
+                                       const void *site) {
     if (mc.mode != MODE_MODEL)
         execution_failed(MC_DEADLOCK, site, NULL, "setup or finish waits");
     struct operation *op = operation_begin(OP_FUTEX_WAIT, word, 4, RELAXED, site);
     op->expected = expected;
     op->deadline = deadline;
+    op->bits = bits;
     return (enum mc_wait_result)operation_run();
 }
 
-void mc_futex_wake(const uint32_t *word, int count, const void *site) {
+enum mc_wait_result mc_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline, const void *site) {
+    return mc_futex_wait_bits(word, expected, UINT32_MAX, deadline, site);
+}
+
+static void wake(const uint32_t *word, uint64_t count, uint32_t bits, const void *site) {
     if (mc.mode != MODE_MODEL || mutate_drops_wake(site))
         return;
-    operation_begin(OP_FUTEX_WAKE, word, 4, RELAXED, site)->operand = count < 0 ? 0 : (uint64_t)count;
+    struct operation *op = operation_begin(OP_FUTEX_WAKE, word, 4, RELAXED, site);
+    op->operand = count;
+    op->bits = bits;
     operation_run();
+}
+
+void mc_futex_wake(const uint32_t *word, int count, const void *site) {
+    wake(word, count < 0 ? 0 : (uint64_t)count, UINT32_MAX, site);
+}
+
+void mc_futex_wake_bits(const uint32_t *word, uint32_t bits, const void *site) {
+    wake(word, UINT64_MAX, bits, site);
 }
 
 void mc_process_barrier(const void *site) {

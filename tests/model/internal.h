@@ -65,6 +65,7 @@ struct operation {
     uintptr_t address;
     uint64_t operand, expected, result;
     int64_t deadline;
+    uint32_t bits; /* of a futex call */
     const void *site;
 };
 
@@ -128,6 +129,7 @@ struct node {
 struct sleeper {
     uintptr_t address;
     int thread;
+    uint32_t bits;
 };
 
 struct ideal_lock {

@@ -98,6 +98,10 @@ enum mc_wait_result { MC_WOKEN, MC_CHANGED, MC_SPURIOUS, MC_TIMED_OUT };
 #define MC_NEVER INT64_MAX
 enum mc_wait_result mc_futex_wait(const uint32_t *word, uint32_t expected, int64_t deadline, const void *site);
 void mc_futex_wake(const uint32_t *word, int count, const void *site);
+/* The same for one who names some bits; a wake goes to all that name one of its bits. The two above name them all. */
+enum mc_wait_result mc_futex_wait_bits(const uint32_t *word, uint32_t expected, uint32_t bits, int64_t deadline,
+                                       const void *site);
+void mc_futex_wake_bits(const uint32_t *word, uint32_t bits, const void *site);
 
 /* As if every other thread passed a seq_cst fence right now, wherever it is, and the caller two: one before, one after.
    The others' fences order only what seq_cst fences order; they neither acquire nor release. */

@@ -132,7 +132,7 @@ static void futex_wait(int self, struct operation *op, struct choice choice) {
         return;
     }
     op->result = MC_WOKEN;
-    mc.sleepers[mc.sleeper_count++] = (struct sleeper){op->address, self};
+    mc.sleepers[mc.sleeper_count++] = (struct sleeper){op->address, self, op->bits};
     op->kind = OP_SLEEP;
 }
 
@@ -161,7 +161,7 @@ static void futex_wake(struct operation *op, struct choice choice) {
     int skip = choice.index;
     op->result = 0;
     for (int i = 0; i < mc.sleeper_count && left;) {
-        if (mc.sleepers[i].address != op->address || skip-- > 0) {
+        if (mc.sleepers[i].address != op->address || !(mc.sleepers[i].bits & op->bits) || skip-- > 0) {
             i++;
             continue;
         }

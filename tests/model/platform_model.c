@@ -39,6 +39,14 @@ void plc_os_futex_wake(uint32_t *word, int count) {
     mc_futex_wake(word, count, SITE);
 }
 
+bool plc_os_futex_wait_bits(uint32_t *word, uint32_t expected, uint32_t bits, plc_deadline_t deadline) {
+    return mc_futex_wait_bits(word, expected, bits, deadline.ns, SITE) != MC_TIMED_OUT;
+}
+
+void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits) {
+    mc_futex_wake_bits(word, bits, SITE);
+}
+
 void plc_os_yield(void) {
     mc_yield();
 }

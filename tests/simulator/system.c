@@ -36,6 +36,17 @@ void plc_os_futex_wake(uint32_t *word, int count) {
     sim_wake(word, count);
 }
 
+/* Strangers wake up too, and sleep again: more work than there is, never less. */
+bool plc_os_futex_wait_bits(uint32_t *word, uint32_t expected, uint32_t bits, plc_deadline_t deadline) {
+    (void)bits;
+    return plc_os_futex_wait(word, expected, deadline);
+}
+
+void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits) {
+    (void)bits;
+    sim_wake(word, SIM_MAX_PROCESSORS);
+}
+
 void plc_os_yield(void) {
     sim_pass(SIM_CALL_NS);
 }

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "platform/tuning.h"
 #include "support/internal.h"
 #include "support/lot_probe.h"
 #include "support/one_processor.h"
@@ -197,6 +198,48 @@ TEST_F(CondvarTest, NotifyAllCountsIfTheMutexIsHeld) {
     join_all();
     EXPECT_EQ(notified_, 5u);
     EXPECT_EQ(mutex_.state, 0u);
+}
+
+/* More waiters than a broadcast wakes at once are moved to the mutex's queue instead; here one more than that. */
+class ManyWaitersTest : public CondvarTest {
+  protected:
+    const size_t many_ = PLC_BROADCAST_WAKES * plc_os_processor_count() + 1;
+
+    void add_many() {
+        for (size_t i = 0; i < many_; ++i)
+            add_waiter();
+    }
+
+    void expect_all_notified() {
+        join_all();
+        EXPECT_EQ(notified_, many_);
+        EXPECT_EQ(order_.size(), many_);
+        EXPECT_EQ(waiting_on(condvar_), 0u);
+        EXPECT_EQ(queued_for(mutex_), 0u);
+        EXPECT_EQ(mutex_.state, 0u);
+    }
+};
+
+TEST_F(ManyWaitersTest, NotifyAllMovesThemIfTheMutexIsHeld) {
+    if (many_ > 500)
+        GTEST_SKIP() << "too many processors for as many threads";
+    add_many();
+    plc_mutex_lock(&mutex_);
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), many_);
+    EXPECT_EQ(condvar_.state, 0u);
+    EXPECT_EQ(queued_for(mutex_), many_);
+    EXPECT_EQ(returned_, 0u);
+    plc_mutex_unlock(&mutex_);
+    expect_all_notified();
+}
+
+TEST_F(ManyWaitersTest, NotifyAllSetsThemGoingIfTheMutexIsFree) {
+    if (many_ > 500)
+        GTEST_SKIP() << "too many processors for as many threads";
+    add_many();
+    EXPECT_EQ(plc_condvar_notify_all(&condvar_), many_);
+    EXPECT_EQ(condvar_.state, 0u);
+    expect_all_notified();
 }
 
 /* Asleep on this processor it would be moved; but it sleeps on another one. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Unparking from the parking lot: one, all, fairness, order, keys and kinds. */
+#include <atomic>
 #include <functional>
 #include <gtest/gtest.h>
+#include <thread>
 #include <vector>
 
 #include "support/bucket_keys.h"
@@ -249,6 +251,44 @@ TEST(Kinds, UsersCannotWakeALocksWaiters) {
     EXPECT_EQ(plc_unpark_one(&address, nullptr, nullptr).unparked, 0u);
     EXPECT_EQ(parked_count(&address, PLC_WAITER_MUTEX), 1u);
     EXPECT_EQ(plc_lot_unpark_all(plc_lot_key(&address, PLC_WAITER_MUTEX), 0), 1u);
+}
+
+/* ---- Woken together again and again: from the second time on they sleep where one call wakes many. */
+
+TEST(UnparkAll, WakesThoseWhoWereWokenTogetherBefore) {
+    constexpr uint64_t rounds = 200;
+    constexpr size_t count = 40; /* more than share a word */
+    static uint64_t generation;
+    plc_store_relaxed(&generation, uint64_t{0});
+    std::atomic<size_t> came{0};
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < count; ++i) {
+        threads.emplace_back([&came, i] {
+            for (uint64_t seen = 0; seen < rounds;) {
+                plc_park_ops ops{};
+                ops.validate = [](void *context) {
+                    return plc_load_relaxed(&generation) == *static_cast<uint64_t *>(context);
+                };
+                /* One in four parks with deadlines that pass now and then. */
+                const plc_deadline_t deadline = i % 4 ? PLC_NO_DEADLINE : plc_deadline_after_ns(50000);
+                plc_park(&generation, &ops, &seen, 0, deadline);
+                const uint64_t now = plc_load_acquire(&generation);
+                if (now != seen) {
+                    EXPECT_EQ(now, seen + 1) << "nobody goes on before all have come";
+                    seen = now;
+                    came.fetch_add(1);
+                }
+            }
+        });
+    }
+    for (uint64_t round = 1; round <= rounds; ++round) {
+        plc_store_release(&generation, round);
+        plc_unpark_all(&generation, 0);
+        while (came.load() != round * count)
+            std::this_thread::yield();
+    }
+    for (std::thread &thread : threads)
+        thread.join();
 }
 
 } // namespace

@@ -13,4 +13,9 @@ struct plc_thread_parker {
     bool signalled;              /* guarded by mutex */
 };
 
+/* Whoever is unparked is woken at once: there is nothing to gather. */
+struct plc_wake_batch {
+    char nothing;
+};
+
 #endif

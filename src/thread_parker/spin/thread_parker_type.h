@@ -10,4 +10,9 @@ struct plc_thread_parker {
     uint32_t waiting; /* 1 while the owner waits, 0 once it was unparked */
 };
 
+/* Whoever is unparked is woken at once: there is nothing to gather. */
+struct plc_wake_batch {
+    char nothing;
+};
+
 #endif

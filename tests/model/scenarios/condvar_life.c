@@ -104,8 +104,13 @@ static void freed_by_the_woken(int self) {
 /* ---- Used with one mutex and then with another. A notification which saw the first must not act on it. */
 
 static void notify_somebody(void) {
+#ifdef BROADCAST
+    while (!plc_condvar_notify_all(&condvar))
+        mc_yield();
+#else
     while (!plc_condvar_notify_one(&condvar))
         mc_yield();
+#endif
 }
 
 static void await(const bool *flag) {
