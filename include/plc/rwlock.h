@@ -17,7 +17,7 @@
  *
  *  Time-outs: every `_until` form takes a lock that can be had at once, even after the deadline.
  *
- *  Overflow: 2^58 readers (2^26 where a word has 32 bits) fit. With more, read_lock aborts, and the try and timed forms
+ *  Overflow: 2^57 readers (2^25 where a word has 32 bits) fit. With more, read_lock aborts, and the try and timed forms
  *  return false at once.
  *
  *  Ordering: everything that was done under the lock before it was given up happens before what is done under it later,
@@ -135,7 +135,7 @@ PLC_INLINE bool plc_rwlock_try_write_lock(plc_rwlock_t *lock)
     PLC_TRY_ACQUIRE(true, *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     bool taken;
     plc_rwlock_will_try_(lock, PLC_TSAN_WRITE);
-    taken = plc_rwlock_try_(lock, ~PLC_RWLOCK_QUEUE_BITS_, PLC_RWLOCK_WRITER_);
+    taken = plc_rwlock_try_(lock, ~PLC_RWLOCK_WAITER_BITS_, PLC_RWLOCK_WRITER_);
     plc_rwlock_tried_(lock, PLC_CHECKED_EXCLUSIVE, PLC_TSAN_WRITE, taken);
     return taken;
 }
@@ -250,7 +250,7 @@ PLC_INLINE void plc_rwlock_upgrade(plc_rwlock_t *lock) PLC_RELEASE_SHARED(*lock)
 PLC_INLINE bool plc_rwlock_try_upgrade(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: a failed try orders nothing */
     bool taken = false;
-    while (!taken && (state & ~PLC_RWLOCK_QUEUE_BITS_) == PLC_RWLOCK_UPGRADABLE_READER_)
+    while (!taken && (state & ~PLC_RWLOCK_WAITER_BITS_) == PLC_RWLOCK_UPGRADABLE_READER_)
         taken = plc_cas_acquire_weak(&lock->state, &state, /* acquire [R2] */
                                      state - PLC_RWLOCK_UPGRADABLE_READER_ + PLC_RWLOCK_WRITER_);
     if (taken)
@@ -302,7 +302,7 @@ PLC_INLINE void plc_rwlock_upgradable_bump(plc_rwlock_t *lock)
 
 /** Has anybody @p lock, in any mode? Out of date as soon as it is known, unless the caller has it. */
 PLC_INLINE bool plc_rwlock_is_locked(const plc_rwlock_t *lock) {
-    return (plc_load_relaxed(&lock->state) & ~(PLC_RWLOCK_QUEUE_BITS_ | PLC_RWLOCK_WRITER_PARKED_)) != 0;
+    return (plc_load_relaxed(&lock->state) & ~(PLC_RWLOCK_WAITER_BITS_ | PLC_RWLOCK_WRITER_PARKED_)) != 0;
 }
 
 /** Has a writer @p lock? One that still waits for the readers to leave does not count. */

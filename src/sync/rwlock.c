@@ -7,8 +7,9 @@
 #include "platform/spin.h"
 
 /* The word, its legal values, the waiters and the invariants I1 to I9 are in docs/design/rwlock.md:
- *   [F readers | H | W | U | D | Q]    F full   H the first in the queue naps   W writer   U upgradable
- *                                      D the draining writer sleeps   Q who gives up W or U must look into the queue
+ *   [F readers | E | H | W | U | D | Q]    F full   E a reader spins   H the first in the queue naps   W writer
+ *                                          U upgradable   D the draining writer sleeps
+ *                                          Q who gives up W or U must look into the queue
  *
  * Memory order (with rwlock_queue.c, rwlock_release.c and the inlines)
  *   Every change of the word is a read-modify-write, so a release stays visible through all later changes, and one
@@ -17,25 +18,80 @@
  *   [R2] read unlock, release -> the writer's acquire that finds no readers: what they read, before it is overwritten.
  *   A hand-over needs no edge of its own: the parker's [P1] orders it, or the bucket lock's [W1] where the waiter
  *   finds it by itself, and a writer passes through drain() anyway.
- *   Q, D and H carry no data: they are relaxed, and what is decided by them is decided under a bucket lock. */
+ *   Q, D and H carry no data: they are relaxed, and what is decided by them is decided under a bucket lock. E is a hint. */
 
-/* Adds the mode's share to the word unless that keeps it out, whoever is queued: Q and H stay as they are. */
+/* Adds the mode's share to the word unless that keeps it out, whoever is queued: Q and H stay as they are. Whoever gets
+   in takes E away: who still spins sets it again. */
 static enum plc_rwlock_outcome barge(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
     uintptr_t share = plc_rwlock_share_of(mode);
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
     while (!plc_rwlock_keeps_out(state, mode)) {
         if (PLC_UNLIKELY(plc_rwlock_is_full_for(state, share)))
             return TOO_MANY_READERS;
-        if (plc_cas_acquire_weak(&lock->state, &state, state + share)) /* acquire [R1] */
+        if (plc_cas_acquire_weak(&lock->state, &state, (state & ~(uintptr_t)EAGER) + share)) /* acquire [R1] */
             return TAKEN;
     }
     return KEPT_OUT;
 }
 
+/* ---- Readers that spin
+ *
+ * A writer that unlocks and locks again at once leaves the word free for some 20 ns: a reader that looks now and then
+ * never sees it, and among many writers it would read once in all their slices. So a reader that spins sets E, and a writer
+ * that finds the lock free but for E, as it does in its fast path, waits for a moment until a reader is in. E is only a
+ * hint: it costs a writer that moment if the reader has lost its processor, and writers in the queue ignore it. */
+
+static void give_way(const plc_rwlock_t *lock) {
+    for (unsigned looks = 0; looks < PLC_RWLOCK_GIVE_WAY_LOOKS; looks++) {
+        /* relaxed: a hint */
+        if ((plc_load_relaxed(&lock->state) & ~(uintptr_t)QUEUE_BITS) != EAGER)
+            return;
+        for (unsigned i = 0; i < PLC_RWLOCK_EAGER_PAUSES; i++)
+            plc_cpu_relax();
+    }
+}
+
+/* Looks so many times, and sets E. */
+static enum plc_rwlock_outcome read_eagerly(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, unsigned looks,
+                                            bool *has_set) {
+    enum plc_rwlock_outcome outcome = KEPT_OUT;
+    for (unsigned i = 0; outcome == KEPT_OUT && i < looks; i++) {
+        uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: looked at again */
+        if (!plc_rwlock_keeps_out(state, mode))
+            outcome = barge(lock, mode);
+        else if (!(state & EAGER) && plc_cas_relaxed_weak(&lock->state, &state, state | EAGER)) /* relaxed: a hint */
+            *has_set = true;
+        for (unsigned j = 0; j < PLC_RWLOCK_EAGER_PAUSES; j++)
+            plc_cpu_relax();
+    }
+    return outcome;
+}
+
+/* The first rounds are those of the others: most get in by then. */
+static enum plc_rwlock_outcome spin_and_read(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
+    enum plc_rwlock_outcome outcome = KEPT_OUT;
+    bool has_set = false;
+    struct plc_spin spin;
+    plc_spin_init(&spin);
+    while (outcome == KEPT_OUT && plc_spin_once_from(&spin, PLC_RWLOCK_SPIN_FIRST_PAUSES)) {
+        if (spin.rounds < PLC_SPIN_PAUSE_ROUNDS)
+            outcome = barge(lock, mode);
+        else
+            outcome = read_eagerly(lock, mode, PLC_RWLOCK_EAGER_LOOKS, &has_set);
+    }
+    if (has_set && outcome != TAKEN)
+        plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)EAGER); /* relaxed: a hint */
+    return outcome;
+}
+
+/* ---- The others */
+
 /* Spins whether or not somebody is queued: the queue's turn comes by slices of time. */
 static enum plc_rwlock_outcome spin_and_barge(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {
     enum plc_rwlock_outcome outcome = KEPT_OUT;
     struct plc_spin spin;
+    if (plc_rwlock_share_of(mode) == READER)
+        return spin_and_read(lock, mode);
     plc_spin_init(&spin);
     while (outcome == KEPT_OUT && plc_spin_once_from(&spin, PLC_RWLOCK_SPIN_FIRST_PAUSES))
         outcome = barge(lock, mode);
@@ -46,6 +102,8 @@ static enum plc_rwlock_outcome spin_and_barge(plc_rwlock_t *lock, enum plc_rwloc
    TOO_MANY_READERS. */
 static enum plc_rwlock_outcome take(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, plc_deadline_t deadline) {
     struct plc_thread *self = plc_thread_self();
+    if (mode == PLC_RWLOCK_WRITE_)
+        give_way(lock);
     enum plc_rwlock_outcome outcome = barge(lock, mode);
     /* A thread that has just handed the lock over lets others have it: it would only steal it back. */
     if (outcome == KEPT_OUT && self->handed_over != lock)

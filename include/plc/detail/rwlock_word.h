@@ -26,15 +26,17 @@ PLC_STATIC_ASSERT(sizeof(plc_rwlock_t) == sizeof(void *), "a reader-writer lock 
 #define PLC_RWLOCK_UPGRADABLE_ ((uintptr_t)4)    /* held upgradable, by one of the readers */
 #define PLC_RWLOCK_WRITER_ ((uintptr_t)8)        /* held by a writer, or as soon as the readers have left */
 #define PLC_RWLOCK_HEIR_ ((uintptr_t)16)         /* the first in the queue naps, and will look by itself */
-#define PLC_RWLOCK_READER_ ((uintptr_t)32)       /* one reader; all bits from here on count them */
-#define PLC_RWLOCK_READERS_ (~(uintptr_t)31)     /* the count */
+#define PLC_RWLOCK_EAGER_ ((uintptr_t)32)        /* a reader spins: writers that come give it a moment */
+#define PLC_RWLOCK_READER_ ((uintptr_t)64)       /* one reader; all bits from here on count them */
+#define PLC_RWLOCK_READERS_ (~(uintptr_t)63)     /* the count */
 #define PLC_RWLOCK_FULL_ (~(UINTPTR_MAX >> 1))   /* the count's top bit: no room for more readers */
 
 /* What an upgradable holder adds to the word, and what keeps each mode out. */
 #define PLC_RWLOCK_UPGRADABLE_READER_ (PLC_RWLOCK_READER_ | PLC_RWLOCK_UPGRADABLE_)
 #define PLC_RWLOCK_READ_BLOCKERS_ (PLC_RWLOCK_WRITER_ | PLC_RWLOCK_FULL_)
 #define PLC_RWLOCK_WRITE_BLOCKERS_ (PLC_RWLOCK_WRITER_ | PLC_RWLOCK_UPGRADABLE_)
-#define PLC_RWLOCK_QUEUE_BITS_ (PLC_RWLOCK_PARKED_ | PLC_RWLOCK_HEIR_) /* say something about waiters only */
+#define PLC_RWLOCK_QUEUE_BITS_ (PLC_RWLOCK_PARKED_ | PLC_RWLOCK_HEIR_)
+#define PLC_RWLOCK_WAITER_BITS_ (PLC_RWLOCK_QUEUE_BITS_ | PLC_RWLOCK_EAGER_) /* say something about waiters only */
 
 /* How a thread wants the lock. */
 enum plc_rwlock_mode_ {
@@ -87,11 +89,14 @@ static inline void plc_rwlock_downgraded_(plc_rwlock_t *lock, enum plc_checked_m
     plc_rwlock_tried_(lock, mode, PLC_TSAN_READ, true);
 }
 
-/* One attempt to add `gain` unless a bit of `blockers` is set; false: the slow path looks closer. */
+/* An attempt to add `gain` unless a bit of `blockers` is set; false: the slow path looks closer. It does not look before it
+   tries: a load would wait for this thread's last unlock, and get the line for reading only. So it takes the lock for free,
+   and if it is not, tries once more by what it was told. */
 static inline bool plc_rwlock_attempt_(plc_rwlock_t *lock, uintptr_t blockers, uintptr_t gain) {
-    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
-    return PLC_LIKELY(!(state & blockers)) &&
-           PLC_LIKELY(plc_cas_acquire_weak(&lock->state, &state, state + gain)); /* acquire [R1] */
+    uintptr_t state = 0;
+    if (PLC_LIKELY(plc_cas_acquire_weak(&lock->state, &state, gain))) /* acquire [R1] */
+        return true;
+    return !(state & blockers) && plc_cas_acquire_weak(&lock->state, &state, state + gain); /* acquire [R1] */
 }
 
 /* As many attempts as it takes to succeed or to see a bit of `blockers`. */
