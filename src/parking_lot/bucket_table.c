@@ -77,6 +77,10 @@ void plc_bucket_unlock(struct plc_bucket *bucket) {
     plc_lot_leave();
 }
 
+void plc_bucket_unlock_to_wake(struct plc_bucket *bucket) {
+    plc_word_lock_unlock(&bucket->lock);
+}
+
 struct plc_bucket *plc_bucket_lock_of_waiter(const struct plc_waiter *waiter) {
     for (;;) {
         const void *address = plc_load_relaxed(&waiter->address); /* relaxed: looked at again under the lock */
@@ -137,4 +141,8 @@ bool plc_bucket_try_lock_too(struct plc_bucket *from, const void *to, struct plc
 void plc_bucket_unlock_pair(struct plc_bucket_pair pair) {
     unlock_both(pair);
     plc_lot_leave();
+}
+
+void plc_bucket_unlock_pair_to_wake(struct plc_bucket_pair pair) {
+    unlock_both(pair);
 }

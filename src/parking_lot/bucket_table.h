@@ -43,6 +43,10 @@ struct plc_bucket *plc_bucket_locked(const void *address);
 
 void plc_bucket_unlock(struct plc_bucket *bucket);
 
+/* The same for one under which wakes were promised: signals stay blocked, where they are, until plc_lot_leave or
+   plc_wake_list_wake. So no handler jumps away with a wake that a waiter relies on. */
+void plc_bucket_unlock_to_wake(struct plc_bucket *bucket);
+
 /* Locks the buckets of two addresses in an order that cannot deadlock; they may be one and the same. */
 struct plc_bucket_pair {
     struct plc_bucket *from;
@@ -52,6 +56,7 @@ struct plc_bucket_pair plc_bucket_lock_pair(const void *from, const void *to);
 /* The same while the bucket of `from` is locked, if that is possible without waiting. */
 bool plc_bucket_try_lock_too(struct plc_bucket *from, const void *to, struct plc_bucket_pair *pair);
 void plc_bucket_unlock_pair(struct plc_bucket_pair pair);
+void plc_bucket_unlock_pair_to_wake(struct plc_bucket_pair pair);
 
 /* How many buckets there are now; for tests and statistics. */
 size_t plc_bucket_table_size(void);

@@ -40,13 +40,18 @@ struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_par
 
 /* As plc_park, for a waiter that may be requeued to a lock whose unlock summons its waiters: woken with a token that says
    so, it is still in that lock's queue. resume then acts as that lock's waiters do, and returns the token that the
-   caller is to see. It is called whenever the thread was unparked, also if the wait is unwound. Such a waiter has no
-   seniority: it saves reading the clock, and nobody may ask whether it is due. */
-struct plc_waiter;
-typedef uintptr_t (*plc_resume)(void *context, struct plc_waiter *waiter, uintptr_t token);
+   caller is to see. It is called when the thread was unparked; but resign if the thread is torn out of its wait after
+   that (waiting.h). Such a waiter has no seniority: it saves reading the clock, and nobody may ask whether it is due. */
+struct plc_waiting;
+typedef uintptr_t (*plc_resume)(struct plc_waiting *waiting, uintptr_t token);
+typedef void (*plc_resign)(struct plc_waiting *waiting);
 struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
-                                               plc_resume resume, void *context, uintptr_t park_token,
-                                               plc_deadline_t deadline);
+                                               plc_resume resume, plc_resign resign, void *context,
+                                               uintptr_t park_token, plc_deadline_t deadline);
+
+/* Beside PLC_PARK_..., and only within libplc: all that is above this park can be unwound, so that a thread of the
+   asynchronous type may be cancelled while it sleeps. */
+enum { PLC_PARK_CANCELLABLE = 1u << 16 };
 
 /* As their namesakes in plc/parking_lot.h. */
 struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_callback callback, void *context);

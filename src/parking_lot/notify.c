@@ -88,7 +88,7 @@ static struct plc_unpark_result take(struct plc_bucket_pair pair, const struct p
         result.unparked = 1;
     }
     plc_wake_list_set_token(&woken, ops->conclude(context, result));
-    plc_bucket_unlock_pair(pair);
+    plc_bucket_unlock_pair_to_wake(pair);
     plc_wake_list_wake(&woken);
     return result;
 }

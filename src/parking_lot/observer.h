@@ -41,8 +41,12 @@ static inline void plc_watch_begin(struct plc_watch *watch, struct plc_lot_key k
 }
 
 static inline void plc_watch_end(struct plc_watch *watch, enum plc_debug_outcome outcome) {
-    if (PLC_UNLIKELY(watch->hooks || watch->probes))
-        plc_watch_end_slow(watch, outcome);
+    if (PLC_UNLIKELY(watch->hooks || watch->probes)) {
+        struct plc_watch ended = *watch;
+        watch->hooks = NULL; /* a handler that jumps away from here on does not end it again */
+        watch->probes = NULL;
+        plc_watch_end_slow(&ended, outcome);
+    }
 }
 
 /* Right before the owner of a waiter is let go. */

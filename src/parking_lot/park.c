@@ -13,13 +13,16 @@
  *   L1  A waiter is in exactly one queue from enqueue until somebody takes it out under that bucket's lock: another thread,
  *       which makes its state DEQUEUED, or its owner.
  *   L2  Whoever makes a QUEUED waiter DEQUEUED or SUMMONED wakes it, once, after it unlocked the bucket; waking is its last
- *       access. A SUMMONED waiter is still queued: it is for its lock to say how it leaves (sync/mutex_queue.c).
+ *       access. A SUMMONED waiter is still queued: it is for its lock to say how it leaves (sync/mutex_queue.c). Between the
+ *       promise and the wake no handler may jump away and no cancellation may act: plc_lot_leave comes after the wake.
  *   L3  The owner leaves only after it took itself out while nobody had promised a wake, or after the wake that was
  *       promised. So a waiter's memory is valid for as long as anybody can reach it.
+ *   L4  Torn out of its wait at any instruction (undo.h), the owner leaves as L3 says, and then gives up what it was woken for.
  *
  * Memory order: the word lock's [W1] orders everything in a bucket, the parker's [P1] the wake; nothing else is needed. */
 
-/* ---- The node: the thread's own; one on the stack if a handler or callback parks while the thread's own is queued. */
+/* ---- Beginning and ending. The node is the thread's own; one on the stack if a handler or callback parks while the thread's
+   own is queued. A handler may jump away between any two steps, so each is right by itself (undo.h, U3). */
 
 static void wake_thread(struct plc_waiter *waiter) {
     plc_thread_parker_unpark(&waiter->parker);
@@ -40,6 +43,7 @@ void plc_wake_list_wake(struct plc_wake_list *list) {
         }
     }
     plc_wake_batch_finish(&batch);
+    plc_lot_leave();
     if (PLC_UNLIKELY(list->tasks_at))
         plc_tasks_wake_due(list->tasks_at);
 }
@@ -69,34 +73,54 @@ static void learn_company(const struct plc_waiter *waiter) {
         self->expects_company = plc_thread_parker_had_company(&waiter->parker);
 }
 
-/* ---- Lending and giving back */
+/* ---- Beginning and ending. A handler may jump away between any two steps, so each is right by itself (undo.h, U3). */
 
-struct plc_waiter *plc_waiter_borrow(struct plc_waiter *on_stack) {
-    plc_wait_enter();
+static void take_back(struct plc_undo *undo);
+
+void plc_waiting_begin(struct plc_waiting *waiting, const struct plc_park_ops *ops, void *context, plc_resign resign) {
     struct plc_thread *self = plc_thread_self();
-    struct plc_waiter *waiter = self->waiter_in_use ? on_stack : &self->waiter;
-    if (waiter == on_stack || !self->waiter_ready)
+    waiting->waiter = NULL;
+    waiting->ops = ops;
+    waiting->context = context;
+    waiting->resign = resign;
+    waiting->is_queued = false;
+    waiting->is_owner = false;
+    waiting->watch.hooks = NULL;
+    waiting->watch.probes = NULL;
+    plc_undo_push(&waiting->undo, take_back);
+    plc_wait_enter();
+    struct plc_waiter *waiter = self->waiter_in_use ? &waiting->on_stack : &self->waiter;
+    if (waiter == &waiting->on_stack || !self->waiter_ready)
         plc_thread_parker_init(&waiter->parker);
-    if (waiter != on_stack) {
-        self->waiter_ready = true;
-        self->waiter_in_use = true;
-    }
     plc_thread_parker_sleep_at(&waiter->parker, 0);
     waiter->park_token = 0;
     waiter->is_task = false;
     waiter->thread_id = self->thread_id;
     waiter->began_at = plc_os_coarse_now_ns();
     waiter->wake = wake_thread;
-    return waiter;
+    waiting->waiter = waiter;
+    plc_fence_compiler();
+    if (waiter == &self->waiter) {
+        self->waiter_ready = true;
+        self->waiter_in_use = true;
+    }
 }
 
-void plc_waiter_give_back(struct plc_waiter *waiter, struct plc_waiter *on_stack) {
-    if (waiter == on_stack)
+static void give_back(struct plc_waiting *waiting) {
+    struct plc_waiter *waiter = waiting->waiter;
+    waiting->waiter = NULL; /* from here on there is nothing to take back */
+    plc_fence_compiler();
+    if (waiter == &waiting->on_stack)
         plc_thread_parker_destroy(&waiter->parker);
     else
         plc_thread_self()->waiter_in_use = false;
     plc_lifetime_end_(waiter, sizeof *waiter);
-    plc_wait_leave(); /* the last, as the thread may be cancelled here */
+}
+
+void plc_waiting_end(struct plc_waiting *waiting) {
+    give_back(waiting);
+    plc_wait_leave(); /* the thread may be cancelled here */
+    plc_undo_pop(&waiting->undo);
 }
 
 /* ---- Into the queue */
@@ -117,12 +141,18 @@ void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, st
         plc_queue_push_back(bucket, waiter);
 }
 
-static bool enqueue_if_valid(struct plc_waiter *waiter, struct plc_lot_key key, const struct plc_park_ops *ops,
-                             void *context) {
+void plc_waiting_enqueue(struct plc_bucket *bucket, struct plc_waiting *waiting, struct plc_lot_key key,
+                         unsigned flags) {
+    plc_waiter_enqueue(bucket, waiting->waiter, key, flags);
+    waiting->is_queued = true;
+}
+
+static bool enqueue_if_valid(struct plc_waiting *waiting, struct plc_lot_key key) {
+    const struct plc_park_ops *ops = waiting->ops;
     struct plc_bucket *bucket = plc_bucket_lock(key.address);
-    bool valid = !ops->validate || ops->validate(context);
+    bool valid = !ops->validate || ops->validate(waiting->context);
     if (valid)
-        plc_waiter_enqueue(bucket, waiter, key, ops->flags);
+        plc_waiting_enqueue(bucket, waiting, key, ops->flags);
     plc_bucket_unlock(bucket);
     return valid;
 }
@@ -141,67 +171,77 @@ bool plc_waiter_take_out(struct plc_bucket *bucket, struct plc_waiter *waiter) {
     return at != NULL;
 }
 
-/* Leaves the queue; false if another thread has promised to wake the waiter. */
-static bool leave(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context) {
+enum leaving {
+    LEFT,     /* it is out of the queue, by itself */
+    PROMISED, /* another thread has promised to wake it, or has woken it */
+    NAPPING,  /* still queued, after it was summoned and has consumed the wake for that */
+};
+
+static enum leaving leave(struct plc_waiting *waiting) {
+    enum leaving leaving = LEFT;
+    struct plc_waiter *waiter = waiting->waiter;
+    const struct plc_park_ops *ops = waiting->ops;
     struct plc_bucket *bucket = plc_bucket_lock_of_waiter(waiter);
-    bool left = waiter->state == PLC_WAITER_QUEUED;
-    if (left) {
+    if (waiter->state == PLC_WAITER_QUEUED) {
         /* Not found: this is the child of a fork made from a signal handler, where the lot was emptied. */
         plc_waiter_take_out(bucket, waiter);
+        waiting->is_queued = false;
         plc_thread_parker_timed_out(&waiter->parker);
         if (ops->timed_out) {
             struct plc_lot_key key = plc_lot_key(waiter->address, waiter->kind);
-            ops->timed_out(context, key.address, !plc_queue_contains(bucket->head, key));
+            ops->timed_out(waiting->context, key.address, !plc_queue_contains(bucket->head, key));
         }
+    } else {
+        /* A summoned waiter has a phase only once it has been awake (the tables of the mutex and the rwlock). */
+        leaving = waiter->state == PLC_WAITER_SUMMONED && waiter->phase != 0 ? NAPPING : PROMISED;
     }
     plc_bucket_unlock(bucket);
-    return left;
+    return leaving;
 }
 
 /* ---- In the queue */
 
+static const struct plc_sleep_hooks admit_cancellation = {plc_os_sleep_begins, plc_os_sleep_ends, NULL};
+
 /* Not inlined: the caller's clean-up is tied to this call, and must cover all that a cancellation can interrupt. */
-__attribute__((noinline)) bool plc_waiter_wait(struct plc_waiter *waiter, const struct plc_park_ops *ops, void *context,
-                                               plc_deadline_t deadline) {
-    const struct plc_sleep_hooks around_sleep = {ops->wait_begin, ops->wait_end, context};
-    const struct plc_sleep_hooks *hooks = ops->wait_begin ? &around_sleep : NULL;
+__attribute__((noinline)) bool plc_waiting_sleep(struct plc_waiting *waiting, plc_deadline_t deadline) {
+    const struct plc_park_ops *ops = waiting->ops;
+    struct plc_waiter *waiter = waiting->waiter;
+    const struct plc_sleep_hooks around_sleep = {ops->wait_begin, ops->wait_end, waiting->context};
+    const struct plc_sleep_hooks *hooks = NULL;
+    if (ops->wait_begin)
+        hooks = &around_sleep;
+    else if (ops->flags & PLC_PARK_CANCELLABLE && plc_wait_may_be_cancelled())
+        hooks = &admit_cancellation;
     if (plc_deadline_is_never(deadline)) {
         plc_thread_parker_park(&waiter->parker, hooks);
         return true;
     }
     if (plc_thread_parker_park_until(&waiter->parker, deadline, hooks))
         return true;
-    if (leave(waiter, ops, context))
+    if (leave(waiting) == LEFT)
         return false;
     plc_thread_parker_park(&waiter->parker, hooks); /* the wake is on its way (L2) */
     return true;
 }
 
-/* ---- When the wait is unwound: between wait_begin and wait_end the thread may be cancelled, or a hook may throw. */
+/* ---- Torn out: the waiter leaves as if its time had run out at this moment; if it was promised a wake it waits for that
+   (L3). What it was woken for, or has taken already, it gives up (L4). */
 
-struct wait {
-    struct plc_waiter *waiter;
-    struct plc_waiter *on_stack; /* as for plc_waiter_give_back */
-    const struct plc_park_ops *ops;
-    plc_resume resume;
-    void *context;
-    struct plc_watch watch;
-    bool has_returned;
-};
-
-/* Runs when the wait has returned, and also when it is unwound. Then the waiter leaves as if its time had run out at this
-   moment; if it was promised a wake it waits for that (L3), and resume learns of it. */
-static void leave_if_unwound(struct wait *wait) {
-    if (PLC_LIKELY(wait->has_returned))
+static void take_back(struct plc_undo *undo) {
+    struct plc_waiting *waiting = (struct plc_waiting *)(void *)undo;
+    if (!waiting->waiter)
         return;
-    if (!leave(wait->waiter, wait->ops, wait->context)) {
-        plc_thread_parker_park(&wait->waiter->parker, NULL);
-        if (wait->resume)
-            wait->resume(wait->context, wait->waiter, wait->waiter->unpark_token);
-    }
-    plc_watch_end(&wait->watch, PLC_DEBUG_CANCELLED);
-    plc_waiter_give_back(wait->waiter, wait->on_stack);
+    enum leaving leaving = waiting->is_queued ? leave(waiting) : LEFT;
+    if (leaving == PROMISED)
+        plc_thread_parker_park(&waiting->waiter->parker, NULL); /* returns at once if it has come */
+    if ((leaving != LEFT || waiting->is_owner) && waiting->resign)
+        waiting->resign(waiting);
+    plc_watch_end(&waiting->watch, PLC_DEBUG_CANCELLED);
+    give_back(waiting);
 }
+
+/* ---- Parking */
 
 static int64_t seniority(int64_t *waiting_since) {
     if (waiting_since && *waiting_since)
@@ -212,42 +252,56 @@ static int64_t seniority(int64_t *waiting_since) {
     return now;
 }
 
-static struct plc_park_result park(struct plc_lot_key key, const struct plc_park_ops *ops, plc_resume resume,
-                                   void *context, uintptr_t park_token, plc_deadline_t deadline,
-                                   int64_t waiting_since) {
+struct parking {
+    struct plc_lot_key key;
+    plc_resume resume;
+    uintptr_t park_token;
+    int64_t waiting_since;
+    plc_deadline_t deadline;
+};
+
+/* Not inlined: all of it is within the clean-up of its caller (undo.h). */
+static __attribute__((noinline)) struct plc_park_result park_within(struct plc_waiting *waiting,
+                                                                    const struct parking *parking) {
     struct plc_park_result result = {PLC_PARK_INVALID, 0};
-    struct plc_waiter on_stack;
+    struct plc_waiter *waiter = waiting->waiter;
+    waiter->park_token = parking->park_token;
+    waiter->waiting_since = parking->waiting_since;
+    if (!enqueue_if_valid(waiting, parking->key))
+        return result;
+    if (waiting->ops->before_sleep)
+        waiting->ops->before_sleep(waiting->context);
+    plc_watch_begin(&waiting->watch, parking->key, parking->park_token);
+    bool unparked = plc_waiting_sleep(waiting, parking->deadline);
+    result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
+    result.token = unparked ? waiter->unpark_token : 0;
+    if (unparked)
+        learn_company(waiter);
+    if (unparked && parking->resume)
+        result.token = parking->resume(waiting, result.token);
+    plc_watch_end(&waiting->watch, unparked ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
+    return result;
+}
+
+static struct plc_park_result park(const struct parking *parking, const struct plc_park_ops *ops, void *context,
+                                   plc_resign resign) {
+    PLC_WAITING(waiting);
     plc_bucket_table_prepare();
-    struct plc_waiter *waiter = plc_waiter_borrow(&on_stack);
-    waiter->park_token = park_token;
-    waiter->waiting_since = waiting_since;
-    if (enqueue_if_valid(waiter, key, ops, context)) {
-        if (ops->before_sleep)
-            ops->before_sleep(context);
-        __attribute__((cleanup(leave_if_unwound))) struct wait wait = {
-            .waiter = waiter, .on_stack = &on_stack, .ops = ops, .resume = resume, .context = context};
-        plc_watch_begin(&wait.watch, key, park_token);
-        bool unparked = plc_waiter_wait(waiter, ops, context, deadline);
-        wait.has_returned = true;
-        result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
-        result.token = unparked ? waiter->unpark_token : 0;
-        if (unparked)
-            learn_company(waiter);
-        if (unparked && resume)
-            result.token = resume(context, waiter, result.token);
-        plc_watch_end(&wait.watch, unparked ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
-    }
-    plc_waiter_give_back(waiter, &on_stack);
+    plc_waiting_begin(&waiting, ops, context, resign);
+    struct plc_park_result result = park_within(&waiting, parking);
+    plc_waiting_end(&waiting);
     return result;
 }
 
 struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
                                     uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since) {
-    return park(key, ops, NULL, context, park_token, deadline, seniority(waiting_since));
+    const struct parking parking = {key, NULL, park_token, seniority(waiting_since), deadline};
+    return park(&parking, ops, context, NULL);
 }
 
 struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
-                                               plc_resume resume, void *context, uintptr_t park_token,
-                                               plc_deadline_t deadline) {
-    return park(key, ops, resume, context, park_token, deadline, 0);
+                                               plc_resume resume, plc_resign resign, void *context,
+                                               uintptr_t park_token, plc_deadline_t deadline) {
+    const struct parking parking = {key, resume, park_token, 0, deadline};
+    return park(&parking, ops, context, resign);
 }

@@ -79,7 +79,7 @@ plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_
         result.be_fair = plc_wake_list_is_due(&woken);
         plc_wake_list_set_token(&woken, callback ? callback(context, op, result) : 0);
     }
-    plc_bucket_unlock_pair(pair);
+    plc_bucket_unlock_pair_to_wake(pair);
     plc_wake_list_wake(&woken);
     return result;
 }
@@ -125,9 +125,9 @@ struct plc_unpark_result plc_lot_notify_all(struct plc_lot_key from, struct plc_
     append_moved(pair.to, to, take_planned(pair.from, from, plan, &woken, &result));
     plc_wake_list_set_token(&woken, ops->conclude(context, result));
     struct plc_waiter *to_wake = moves ? ops->moved(context) : NULL;
-    plc_bucket_unlock_pair(pair);
-    plc_wake_list_wake(&woken);
+    plc_bucket_unlock_pair_to_wake(pair);
     if (to_wake)
         plc_waiter_wake(to_wake); /* the last access to it */
+    plc_wake_list_wake(&woken);
     return result;
 }

@@ -9,6 +9,7 @@
 
 struct plc_once_frame;
 struct plc_reader_slot;
+struct plc_undo;
 struct plc_unparker;
 
 /* The slots of the reader table that this thread has, in the order in which it took them. */
@@ -28,6 +29,7 @@ struct plc_thread {
     bool waiter_in_use;
     bool expects_company;    /* the last one that could wake others when it woke this thread did so */
     uint32_t place;          /* where it sleeps then; 0: it has none yet */
+    struct plc_undo *undo;   /* what it has begun and must take back if it is torn out of it, innermost first */
     const void *handed_over; /* the mutex that this thread handed over last: it does not compete for it at once */
     const void *stale;       /* the mutex whose PARKED this thread last found set with nobody queued */
     struct plc_reader_holds reads;

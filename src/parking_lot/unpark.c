@@ -16,7 +16,7 @@ struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_c
         result.be_fair = plc_wake_list_is_due(&woken);
     }
     plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
-    plc_bucket_unlock(bucket);
+    plc_bucket_unlock_to_wake(bucket);
     plc_wake_list_wake(&woken);
     return result;
 }
@@ -61,7 +61,7 @@ struct plc_unpark_result plc_lot_unpark_filter(struct plc_lot_key key,
     }
     result.be_fair = plc_wake_list_is_due(&woken);
     plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
-    plc_bucket_unlock(bucket);
+    plc_bucket_unlock_to_wake(bucket);
     plc_wake_list_wake(&woken);
     return result;
 }

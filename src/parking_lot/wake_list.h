@@ -52,8 +52,9 @@ static inline bool plc_wake_list_is_due(const struct plc_wake_list *list) {
     return list->head && plc_os_now_ns(PLC_CLOCK_MONOTONIC) - list->head->waiting_since > PLC_FAIR_AFTER_NS;
 }
 
-/* No bucket is locked. Threads that sleep are woken together, by few calls. A waiter is gone once it was let go: its link is
-   read before. */
+/* The bucket was unlocked by plc_bucket_unlock_to_wake, whose section this ends: what was promised must be kept, but
+   tasks' wakers are the program's own code. Threads that sleep are woken together, by few calls. A waiter is gone once it was let
+   go: its link is read before. */
 void plc_wake_list_wake(struct plc_wake_list *list);
 
 #endif

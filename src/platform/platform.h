@@ -116,12 +116,37 @@ static inline void plc_lot_enter(void) {}
 static inline void plc_lot_leave(void) {}
 static inline void plc_wait_enter(void) {}
 static inline void plc_wait_leave(void) {}
+static inline bool plc_wait_may_be_cancelled(void) {
+    return false;
+}
+static inline void plc_os_defer_cancellation(void) {}
+static inline unsigned plc_os_deferrals(void) {
+    return 0;
+}
+static inline void plc_os_reset_deferrals(unsigned deferrals) {
+    (void)deferrals;
+}
+static inline void plc_os_sleep_begins(void *unused) {
+    (void)unused;
+}
+static inline void plc_os_sleep_ends(void *unused) {
+    (void)unused;
+}
 #else
 extern uint32_t plc_os_guards;
 void plc_os_enter_section(uint32_t guards);
 void plc_os_leave_section(uint32_t guards);
 void plc_os_defer_cancellation(void);
 void plc_os_admit_cancellation(void);
+
+/* In a wait: would the thread, by the type that it came with, be cancelled while it sleeps? Then these go around its sleep. */
+bool plc_os_is_asynchronous(void);
+void plc_os_sleep_begins(void *unused);
+void plc_os_sleep_ends(void *unused);
+
+/* How many sections and waits, one inside the other, the thread is in; and back to so many, when it was torn out of them. */
+unsigned plc_os_deferrals(void);
+void plc_os_reset_deferrals(unsigned deferrals);
 
 static inline void plc_lot_enter(void) {
     uint32_t guards = plc_load_relaxed(&plc_os_guards); /* relaxed, as the others: a switch without data */
@@ -136,6 +161,9 @@ static inline void plc_lot_leave(void) {
 static inline void plc_wait_enter(void) {
     if (PLC_UNLIKELY(plc_load_relaxed(&plc_os_guards) & PLC_OS_GUARD_CANCELLATION))
         plc_os_defer_cancellation();
+}
+static inline bool plc_wait_may_be_cancelled(void) {
+    return PLC_UNLIKELY(plc_load_relaxed(&plc_os_guards) & PLC_OS_GUARD_CANCELLATION) && plc_os_is_asynchronous();
 }
 static inline void plc_wait_leave(void) {
     if (PLC_UNLIKELY(plc_load_relaxed(&plc_os_guards) & PLC_OS_GUARD_CANCELLATION))

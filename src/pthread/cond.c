@@ -31,7 +31,8 @@ static plc_condvar_t *word_of(pthread_cond_t *cond) {
 /* ---- Cancellation
  *
  * Every wait is a cancellation point: upon entry, and while it sleeps in the kernel. Only there the thread may be cancelled
- * at any instruction, whatever its own type; all else in a wait, the relocking included, is done in the deferred type.
+ * at any instruction, whatever its own type; all else in a wait, the relocking included, is done in the deferred type, which
+ * plc_condvar_wait_core_ sees to.
  * A cancellation unwinds the wait: parking_lot/park.c takes the thread out of its queue, sync/condvar.c (I8) passes a
  * notification on that it had been given and takes the mutex again, and the caller's clean-up handlers come after that. */
 
@@ -46,13 +47,8 @@ static void sleep_ends(void *context) {
 }
 
 static bool wait_cancellably(pthread_cond_t *cond, const struct plc_condvar_request *request) {
-    int type;
-    (void)dropin_real()->setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     pthread_testcancel();
-    bool notified = plc_condvar_wait_core_(word_of(cond), request);
-    if (PLC_UNLIKELY(type != PTHREAD_CANCEL_DEFERRED))
-        (void)dropin_real()->setcanceltype(type, NULL);
-    return notified;
+    return plc_condvar_wait_core_(word_of(cond), request);
 }
 
 /* ---- Waiting with any mutex */

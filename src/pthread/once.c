@@ -6,6 +6,9 @@
 #include "statistics.h"
 #include "thread.h"
 
+#include "parking_lot/lot.h"
+#include "parking_lot/undo_record.h"
+
 #include <plc/parking_lot.h>
 
 /* The word, as in glibc, so that objects which its inline code or its older functions touched are understood:
@@ -47,27 +50,39 @@ static const void *key_of(const uint32_t *word) {
 }
 
 static void wait_while(uint32_t *word, uint32_t value) {
-    static const struct plc_park_ops ops = {.validate = still_running};
+    static const struct plc_park_ops ops = {.validate = still_running, .flags = PLC_PARK_CANCELLABLE};
     struct wait wait = {word, value};
     (void)plc_park(key_of(word), &ops, &wait, 0, PLC_NO_DEADLINE);
 }
 
 struct run {
+    struct plc_undo undo;
     uint32_t *word;
-    uint32_t outcome;
 };
 
-/* Runs when the routine has returned, and also when an exception or a cancellation unwinds it. */
-static void finish(struct run *run) {
-    uint32_t *word = run->word;
-    plc_store_release(word, run->outcome); /* release [D1]; the word may be gone from here on */
+static void finish(uint32_t *word, uint32_t outcome) {
+    plc_store_release(word, outcome); /* release [D1]; the word may be gone from here on */
     (void)plc_unpark_all(key_of(word), 0);
 }
 
+/* The routine was left by an exception, a cancellation or a jump, all three of which undo it in glibc as well. */
+static void give_up(struct plc_undo *undo) {
+    finish(((const struct run *)(const void *)undo)->word, 0);
+}
+
+static void unwind(struct run *run) {
+    if (PLC_UNLIKELY(run->undo.action != NULL)) {
+        plc_undo_pop_(&run->undo);
+        give_up(&run->undo);
+    }
+}
+
 static void run_routine(uint32_t *word, void (*routine)(void)) {
-    __attribute__((cleanup(finish))) struct run run = {word, 0};
+    __attribute__((cleanup(unwind))) struct run run = {.word = word};
+    plc_undo_push_(&run.undo, give_up);
     routine();
-    run.outcome = DONE;
+    plc_undo_pop_(&run.undo);
+    finish(word, DONE);
 }
 
 static __attribute__((noinline)) int once_slow(uint32_t *word, void (*routine)(void)) {

@@ -50,6 +50,11 @@
 #else
 #define SIGSET BASE
 #endif
+#if defined(__x86_64__) || defined(__i386__) || defined(__arm__)
+#define FORTIFY "GLIBC_2.11"
+#else
+#define FORTIFY BASE
+#endif
 #define CLOCK "GLIBC_2.30"
 #define YOUNGEST "GLIBC_2.34" /* the one that may be missing */
 
@@ -95,6 +100,9 @@ static const struct entry entries[] = {
     ENTRY(rwlock_clockwrlock, CLOCK),
     ENTRY(rwlock_unlock, RWLOCK),
     ENTRY(setcanceltype, BASE),
+    ENTRY(cancel, BASE),
+    OTHER(longjmp, "longjmp", BASE),
+    OTHER(longjmp_chk, "__longjmp_chk", FORTIFY),
     OTHER(sigaction, "sigaction", BASE),
     OTHER(signal, "signal", BASE),
     OTHER(sysv_signal, "__sysv_signal", BASE),

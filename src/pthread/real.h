@@ -11,6 +11,7 @@
 #include <time.h>
 
 typedef void (*dropin_handler)(int);
+struct __jmp_buf_tag;
 
 struct dropin_real {
     int (*mutex_init)(pthread_mutex_t *, const pthread_mutexattr_t *);
@@ -42,6 +43,9 @@ struct dropin_real {
     int (*rwlock_clockwrlock)(pthread_rwlock_t *, clockid_t, const struct timespec *);
     int (*rwlock_unlock)(pthread_rwlock_t *);
     int (*setcanceltype)(int, int *);
+    int (*cancel)(pthread_t);
+    void (*longjmp)(struct __jmp_buf_tag *, int);
+    void (*longjmp_chk)(struct __jmp_buf_tag *, int);
     int (*sigaction)(int, const struct sigaction *, struct sigaction *);
     dropin_handler (*signal)(int, dropin_handler);
     dropin_handler (*sysv_signal)(int, dropin_handler);

@@ -57,6 +57,12 @@ static int set_cancel_type(int type, int *old) {
     return dropin_real()->setcanceltype(type, old);
 }
 
+/* A cond's wait is asynchronous while it sleeps, and a handler that locks may interrupt the sleep. */
+static int cancel(pthread_t thread) {
+    plc_signals_may_cancel_();
+    return dropin_real()->cancel(thread);
+}
+
 DROPIN_EXPORT(sigaction, set_action);
 DROPIN_EXPORT(__sigaction, set_action);
 DROPIN_EXPORT(signal, set_handler);
@@ -66,3 +72,4 @@ DROPIN_EXPORT(sysv_signal, set_handler_as_system_v);
 DROPIN_EXPORT(__sysv_signal, set_handler_as_system_v);
 DROPIN_EXPORT(sigset, set_handler_and_mask);
 DROPIN_EXPORT(pthread_setcanceltype, set_cancel_type);
+DROPIN_EXPORT(pthread_cancel, cancel);

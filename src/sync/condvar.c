@@ -3,6 +3,7 @@
 #include "sync/condvar.h"
 
 #include "parking_lot/lot.h"
+#include "parking_lot/waiting.h"
 #include "platform/platform.h"
 #include "sync/mutex.h"
 
@@ -65,13 +66,14 @@ static void set_empty(plc_condvar_t *condvar) {
 /* ---- Waiting */
 
 struct waiter {
+    struct plc_undo undo;
     plc_condvar_t *condvar;
     const struct plc_condvar_request *request;
     bool requeued;       /* its time ran out in the mutex's queue */
     bool unparked;       /* it was woken by a notification, or by the mutex after one */
     bool mixed;          /* others wait with another lock */
-    bool is_asleep;      /* it has let go of its lock and is to take it again */
-    bool holds_the_lock; /* the mutex was handed to it */
+    bool is_asleep;      /* it has let go of its lock, and the wait is not over */
+    bool holds_the_lock; /* not yet let go of, handed to it, or taken again */
 };
 
 static uintptr_t state_wanted_by(const struct waiter *waiter) {
@@ -91,14 +93,19 @@ static bool enter(void *context) {
     return state == 0 || can_join(waiter, state);
 }
 
+static void unlock(const struct plc_condvar_request *request) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    if (request->mutex)
+        plc_mutex_unlock(request->mutex);
+    else
+        request->ops->unlock(request->lock);
+}
+
 /* Runs when the thread is queued: from here on no notification can miss it. */
 static void release_lock(void *context) PLC_NO_THREAD_SAFETY_ANALYSIS {
     struct waiter *waiter = context;
-    const struct plc_condvar_request *request = waiter->request;
-    if (request->mutex)
-        plc_mutex_unlock(request->mutex); /* release [C1] */
-    else
-        request->ops->unlock(request->lock); /* release [C1] */
+    waiter->holds_the_lock = false;
+    plc_fence_compiler();    /* a handler that jumps away must not let go of it twice */
+    unlock(waiter->request); /* release [C1] */
     waiter->is_asleep = true;
 }
 
@@ -156,24 +163,37 @@ static void resolve_conflict(struct waiter *waiter) {
 
 static void lock_again(struct waiter *waiter) PLC_NO_THREAD_SAFETY_ANALYSIS {
     const struct plc_condvar_request *request = waiter->request;
-    if (!request->mutex)
-        request->ops->lock(request->lock);
-    else if (!waiter->holds_the_lock)
+    if (waiter->holds_the_lock)
+        return;
+    if (request->mutex)
         plc_mutex_lock(request->mutex);
+    else
+        request->ops->lock(request->lock);
+    waiter->holds_the_lock = true;
 }
 
 /* Runs before the thread's node is given back: requeued and first, the thread takes the mutex while it is still
    queued. */
-static uintptr_t take_mutex_if_summoned(void *context, struct plc_waiter *node, uintptr_t token) {
-    struct waiter *waiter = context;
+static uintptr_t take_mutex_if_summoned(struct plc_waiting *waiting, uintptr_t token) {
+    struct waiter *waiter = waiting->context;
     if (waiter->request->mutex)
-        token = plc_mutex_resume_(waiter->request->mutex, node, token);
+        token = plc_mutex_resume_(waiter->request->mutex, waiting, token);
     waiter->unparked = true;
     waiter->holds_the_lock = waiter->request->mutex && token == PLC_MUTEX_TOKEN_HANDOFF;
     return token;
 }
 
-/* ---- Unwinding: an exception or a cancellation ends the wait */
+/* ---- Torn out of the wait: by unwinding, or by a jump out of a signal handler (parking_lot/undo.h) */
+
+/* Runs in place of the former. Woken as a waiter of the mutex, the thread is one of its heirs, or holds it. */
+static void resign_from_mutex(struct plc_waiting *waiting) {
+    struct waiter *waiter = waiting->context;
+    waiter->unparked = true;
+    if (waiting->is_owner || waiting->waiter->unpark_token != PLC_MUTEX_TOKEN_NORMAL) {
+        waiter->holds_the_lock = false;
+        plc_mutex_resign_(waiter->request->mutex, waiting);
+    }
+}
 
 /* Runs under the bucket lock. A waiter that is queued keeps the condvar alive; if there is none, it may be gone (I5). */
 static uintptr_t conclude_if_somebody_waits(void *context, struct plc_unpark_result result) {
@@ -182,31 +202,59 @@ static uintptr_t conclude_if_somebody_waits(void *context, struct plc_unpark_res
     return PLC_MUTEX_TOKEN_NORMAL;
 }
 
-/* Runs when the wait is over, and also when it is unwound. Then the caller never learns of a notification that this
-   waiter was given: it goes to the next one (I8). */
-static void finish_if_unwound(struct waiter *waiter) {
-    if (PLC_LIKELY(!waiter->is_asleep))
-        return;
+/* The caller never learns of a notification that this waiter was given: it goes to the next one (I8). */
+static void pass_on(const struct waiter *waiter) {
     if (waiter->unparked || waiter->requeued)
         plc_lot_unpark_one(key_of(waiter->condvar), conclude_if_somebody_waits, waiter->condvar);
-    lock_again(waiter);
 }
 
-bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request) {
-    __attribute__((cleanup(finish_if_unwound))) struct waiter waiter = {.condvar = condvar, .request = request};
+/* The thread jumps away from the wait: without its lock, wherever it was. */
+static void jump_out(struct plc_undo *undo) {
+    const struct waiter *waiter = (const struct waiter *)(const void *)undo;
+    pass_on(waiter);
+    if (waiter->holds_the_lock)
+        unlock(waiter->request);
+}
+
+/* Runs when the wait is over, and also when it is unwound: then with its lock, unless it never let go of it. */
+static void finish_if_unwound(struct waiter *waiter) {
+    if (PLC_LIKELY(!waiter->undo.action))
+        return;
+    plc_undo_pop(&waiter->undo);
+    pass_on(waiter);
+    if (waiter->is_asleep)
+        lock_again(waiter);
+    plc_os_reset_deferrals(waiter->undo.deferrals);
+}
+
+/* Not inlined: all of it is within the clean-up of its caller. */
+static __attribute__((noinline)) bool wait_within(struct waiter *waiter) {
+    const struct plc_condvar_request *request = waiter->request;
+    plc_condvar_t *condvar = waiter->condvar;
     const struct plc_park_ops *ops = request->wait_begin ? &park_with_hooks : &park_plainly;
     struct plc_park_result result;
     for (;;) {
         /* The park token tells whoever looks at a mutex's queue which condvar a waiter came from. */
-        result = plc_lot_park_and_resume(key_of(condvar), ops, take_mutex_if_summoned, &waiter, (uintptr_t)condvar,
-                                         request->deadline);
+        result = plc_lot_park_and_resume(key_of(condvar), ops, take_mutex_if_summoned, resign_from_mutex, waiter,
+                                         (uintptr_t)condvar, request->deadline);
         if (PLC_LIKELY(result.status != PLC_PARK_INVALID))
             break;
-        resolve_conflict(&waiter);
+        resolve_conflict(waiter);
     }
-    waiter.is_asleep = false;
-    lock_again(&waiter);
-    return result.status == PLC_PARK_UNPARKED || waiter.requeued;
+    lock_again(waiter);
+    return result.status == PLC_PARK_UNPARKED || waiter->requeued;
+}
+
+bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request) {
+    __attribute__((cleanup(finish_if_unwound))) struct waiter waiter = {
+        .condvar = condvar, .request = request, .holds_the_lock = true};
+    plc_undo_push(&waiter.undo, jump_out);
+    if (request->wait_begin)
+        plc_os_defer_cancellation();
+    bool notified = wait_within(&waiter);
+    plc_os_reset_deferrals(waiter.undo.deferrals);
+    plc_undo_pop(&waiter.undo);
+    return notified;
 }
 
 bool plc_condvar_wait_slow_(plc_condvar_t *condvar, plc_mutex_t *mutex, plc_deadline_t deadline) {

@@ -15,7 +15,8 @@ struct plc_condvar_request {
     plc_deadline_t deadline;
     /* A condvar on which others wait with another mutex or lock: degrade to "any lock" instead of aborting. */
     bool degrade;
-    /* As in struct plc_park_ops; may be null, both or none. */
+    /* As in struct plc_park_ops; may be null, both or none. With them the thread's cancellation type is the deferred one but
+       where they say otherwise, which a jump out of a signal handler makes good as well. */
     void (*wait_begin)(void *hook_context);
     void (*wait_end)(void *hook_context);
     void *hook_context;

@@ -5,7 +5,7 @@
 
 #include <plc/mutex.h>
 
-struct plc_waiter;
+struct plc_waiting;
 
 /* What a thread that waits for a mutex is woken with. */
 enum plc_mutex_token {
@@ -27,6 +27,10 @@ void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last);
 
 /* A plc_resume for a waiter that was requeued to this mutex: if it was summoned it takes the mutex as its heir. Returns
    HANDOFF if the mutex is now held by the caller, else the token as it was. */
-uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiter *waiter, uintptr_t token);
+uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiting *waiting, uintptr_t token);
+
+/* A plc_resign for one that was summoned, was handed the mutex, or has taken it: it wants it no more. Does not wait for the
+   mutex. */
+void plc_mutex_resign_(plc_mutex_t *mutex, struct plc_waiting *waiting);
 
 #endif

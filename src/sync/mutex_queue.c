@@ -125,22 +125,27 @@ enum verdict {
     SLEEP,       /* beaten for a whole slice: sleep until it is handed over */
 };
 
+/* With the bucket locked: the waiter leaves the queue by itself, with the mutex or without. */
+static enum verdict leave(struct plc_waiting *waiting, struct plc_bucket *bucket, enum verdict verdict) {
+    plc_waiter_take_out(bucket, waiting->waiter);
+    waiting->is_queued = false;
+    waiting->is_owner = verdict == MINE;
+    return verdict;
+}
+
 /* With the bucket locked: takes the mutex if it is free, or settles how to wait on. slice_over, too_late: it is that
  * late. */
-static enum verdict inherit(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter, bool slice_over,
+static enum verdict inherit(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiting *waiting, bool slice_over,
                             bool too_late) {
+    struct plc_waiter *waiter = waiting->waiter;
     if (waiter->state == PLC_WAITER_DEQUEUED)
         return waiter->phase == ARRIVED ? HANDED_OVER : MINE;
     bool more = has_successor(bucket, waiter, mutex);
     bool parked_if_held = too_late ? more : slice_over;
-    if (take_or_mark(mutex, more, parked_if_held)) {
-        plc_waiter_take_out(bucket, waiter);
-        return MINE;
-    }
-    if (too_late) {
-        plc_waiter_take_out(bucket, waiter);
-        return GIVE_UP;
-    }
+    if (take_or_mark(mutex, more, parked_if_held))
+        return leave(waiting, bucket, MINE);
+    if (too_late)
+        return leave(waiting, bucket, GIVE_UP);
     waiter->phase = slice_over ? WANTS : ARRIVED;
     waiter->state = slice_over ? PLC_WAITER_QUEUED : PLC_WAITER_SUMMONED;
     plc_thread_parker_prepare_park(&waiter->parker, slice_over);
@@ -152,7 +157,7 @@ static void leave_on_time_out(void *context, const void *key, bool was_last) {
     plc_mutex_waiter_left_(context, was_last);
 }
 
-static const struct plc_park_ops leaving = {.timed_out = leave_on_time_out};
+static const struct plc_park_ops leaving = {.timed_out = leave_on_time_out, .flags = PLC_PARK_CANCELLABLE};
 
 static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -163,14 +168,15 @@ static int64_t time_left(plc_deadline_t deadline) {
 }
 
 /* Waits on in the queue until the mutex is ours, or the deadline has passed. */
-static bool be_heir(plc_mutex_t *mutex, struct plc_waiter *waiter, plc_deadline_t deadline) {
+static bool be_heir(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadline_t deadline) {
+    struct plc_waiter *waiter = waiting->waiter;
     int64_t now = 0;
     int64_t slice_end = INT64_MAX; /* its slice begins once it was beaten: most heirs never read the clock */
     int64_t nap = PLC_MUTEX_NAP_NS;
     for (;;) {
         spin_while_held(mutex);
         struct plc_bucket *bucket = plc_bucket_lock(mutex);
-        enum verdict verdict = inherit(mutex, bucket, waiter, now >= slice_end, plc_deadline_has_passed(deadline));
+        enum verdict verdict = inherit(mutex, bucket, waiting, now >= slice_end, plc_deadline_has_passed(deadline));
         plc_bucket_unlock(bucket);
         switch (verdict) {
         case HANDED_OVER:
@@ -181,7 +187,7 @@ static bool be_heir(plc_mutex_t *mutex, struct plc_waiter *waiter, plc_deadline_
         case GIVE_UP:
             return false;
         case SLEEP:
-            return plc_waiter_wait(waiter, &leaving, mutex, deadline);
+            return plc_waiting_sleep(waiting, deadline);
         case NAP:
             break;
         }
@@ -212,33 +218,59 @@ bool plc_mutex_must_look_(plc_mutex_t *mutex, struct plc_bucket *bucket) {
     return must_look(bucket, first_waiter(bucket, mutex), mutex);
 }
 
-bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline) {
-    struct plc_waiter on_stack;
-    plc_bucket_table_prepare();
-    struct plc_waiter *waiter = plc_waiter_borrow(&on_stack);
+/* Not inlined: all of it is within the clean-up of its caller (parking_lot/undo.h). */
+static __attribute__((noinline)) bool queue_up_within(struct plc_waiting *waiting, plc_mutex_t *mutex,
+                                                      plc_deadline_t deadline) {
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
     bool owned = take_or_mark(mutex, must_look(bucket, first, mutex), parked_behind(first));
+    waiting->is_owner = owned;
     if (!owned)
-        plc_waiter_enqueue(bucket, waiter, key_of(mutex), PLC_PARK_NO_SPIN);
+        plc_waiting_enqueue(bucket, waiting, key_of(mutex), PLC_PARK_NO_SPIN);
     plc_bucket_unlock(bucket);
     if (!owned) {
-        struct plc_watch watch;
-        plc_watch_begin(&watch, key_of(mutex), 0);
-        owned = plc_waiter_wait(waiter, &leaving, mutex, deadline);
-        if (owned && waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED)
-            owned = be_heir(mutex, waiter, deadline);
-        plc_watch_end(&watch, owned ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
+        plc_watch_begin(&waiting->watch, key_of(mutex), 0);
+        owned = plc_waiting_sleep(waiting, deadline);
+        if (owned && waiting->waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED)
+            owned = be_heir(mutex, waiting, deadline);
+        plc_watch_end(&waiting->watch, owned ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
     }
-    plc_waiter_give_back(waiter, &on_stack);
     return owned;
 }
 
-uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiter *waiter, uintptr_t token) {
+static void resign(struct plc_waiting *waiting) {
+    plc_mutex_resign_(waiting->context, waiting);
+}
+
+bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline) {
+    PLC_WAITING(waiting);
+    plc_bucket_table_prepare();
+    plc_waiting_begin(&waiting, &leaving, mutex, resign);
+    bool owned = queue_up_within(&waiting, mutex, deadline);
+    plc_waiting_end(&waiting);
+    return owned;
+}
+
+uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiting *waiting, uintptr_t token) {
     if (token != PLC_MUTEX_TOKEN_SUMMONED)
         return token;
-    be_heir(mutex, waiter, PLC_NO_DEADLINE);
+    be_heir(mutex, waiting, PLC_NO_DEADLINE);
     return PLC_MUTEX_TOKEN_HANDOFF;
+}
+
+/* An heir whose time has run out leaves and looks after the others, or finds the mutex its own: so does one that is torn out.
+   Then it is anybody's again, at once: whom the unlock summons comes after this one. */
+void plc_mutex_resign_(plc_mutex_t *mutex, struct plc_waiting *waiting) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    enum verdict verdict = MINE;
+    if (waiting->is_queued) {
+        struct plc_bucket *bucket = plc_bucket_lock(mutex);
+        verdict = inherit(mutex, bucket, waiting, false, true);
+        plc_bucket_unlock(bucket);
+    }
+    if (verdict == HANDED_OVER)
+        plc_thread_parker_park(&waiting->waiter->parker, NULL); /* the wake has come, or is on its way */
+    if (verdict != GIVE_UP)
+        plc_mutex_unlock(mutex);
 }
 
 void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last) {
@@ -313,11 +345,12 @@ void plc_mutex_wake_next_(plc_mutex_t *mutex) {
     bool nobody = !first;
     if (PLC_UNLIKELY(bucket->tasks))
         nobody = !plc_mutex_serve_tasks_(mutex, bucket, &task) && nobody;
-    plc_bucket_unlock(bucket);
+    plc_bucket_unlock_to_wake(bucket);
     if (nobody)
         plc_thread_self()->stale = mutex;
     if (to_wake)
         plc_waiter_wake(to_wake); /* the last access to it */
+    plc_lot_leave();
     if (plc_waker_is_set(&task))
         plc_waker_wake(&task);
 }
@@ -338,9 +371,10 @@ void plc_mutex_hand_over_(plc_mutex_t *mutex) {
     } else {
         plc_store_release(&mutex->state, (uint8_t)0); /* release [M1]; the last access */
     }
-    plc_bucket_unlock(bucket);
+    plc_bucket_unlock_to_wake(bucket);
     if (to_wake)
         plc_waiter_wake(to_wake); /* the last access to it */
+    plc_lot_leave();
     if (plc_waker_is_set(&task))
         plc_waker_wake(&task);
 }

@@ -2,7 +2,7 @@
 /* Getting a reader-writer lock when the inline attempt has failed: spinning, queueing, draining the readers. */
 #include "sync/rwlock.h"
 
-#include "parking_lot/thread.h"
+#include "parking_lot/undo.h"
 #include "platform/platform.h"
 #include "platform/spin.h"
 
@@ -142,22 +142,51 @@ static bool is_drained(const plc_rwlock_t *lock) {
     return !(plc_load_acquire(&lock->state) & READERS); /* acquire [R1] [R2] */
 }
 
-/* The caller has W: waits for the readers to leave. If the deadline passes first, gives W up and keeps `keep`. */
-static bool drain(plc_rwlock_t *lock, plc_deadline_t deadline, uintptr_t keep) {
-    static const struct plc_park_ops ops = {.validate = validate_drain, .timed_out = drain_timed_out};
+/* A writer that waits for the readers to leave. */
+struct drainage {
+    struct plc_undo undo;
+    plc_rwlock_t *lock;
+    uintptr_t keep; /* what it has instead of W if it gives up */
+};
+
+/* It was torn out of its wait. */
+static void give_up_draining(struct plc_undo *undo) {
+    const struct drainage *drainage = (const struct drainage *)(const void *)undo;
+    plc_rwlock_release(drainage->lock, WRITER, drainage->keep, false);
+}
+
+static void unwind(struct drainage *drainage) {
+    plc_undo_unwind(&drainage->undo);
+}
+
+/* Not inlined: all of it is within the clean-up of its caller (parking_lot/undo.h). */
+static __attribute__((noinline)) bool drain_within(plc_rwlock_t *lock, plc_deadline_t deadline) {
+    static const struct plc_park_ops ops = {
+        .validate = validate_drain, .timed_out = drain_timed_out, .flags = PLC_PARK_CANCELLABLE};
     struct plc_spin spin;
     plc_spin_init(&spin);
     while (!is_drained(lock)) {
         if (plc_spin_once(&spin))
             continue;
         struct plc_park_result result = plc_lot_park(plc_rwlock_drain_key(lock), &ops, lock, 0, deadline, NULL);
-        if (result.status == PLC_PARK_TIMED_OUT && !is_drained(lock)) {
-            plc_rwlock_release(lock, WRITER, keep, false);
+        if (result.status == PLC_PARK_TIMED_OUT && !is_drained(lock))
             return false;
-        }
         plc_spin_init(&spin);
     }
     return true;
+}
+
+/* The caller has W: waits for the readers to leave. If the deadline passes first, gives W up and keeps `keep`. */
+static bool drain(plc_rwlock_t *lock, plc_deadline_t deadline, uintptr_t keep) {
+    if (is_drained(lock))
+        return true;
+    __attribute__((cleanup(unwind))) struct drainage drainage = {.lock = lock, .keep = keep};
+    plc_undo_push(&drainage.undo, give_up_draining);
+    bool drained = drain_within(lock, deadline);
+    plc_undo_pop(&drainage.undo);
+    if (!drained)
+        plc_rwlock_release(lock, WRITER, keep, false);
+    return drained;
 }
 
 /* ---- Entry points of the inlines */

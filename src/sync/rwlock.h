@@ -105,4 +105,7 @@ enum plc_rwlock_outcome plc_rwlock_queue_up(plc_rwlock_t *lock, enum plc_rwlock_
    over if they have waited long or if fair. The word is not touched after that. */
 void plc_rwlock_release(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair);
 
+/* Gives up the share of this mode, which nobody knows that the caller has; a writer's also while readers are still inside. */
+void plc_rwlock_renounce(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode);
+
 #endif

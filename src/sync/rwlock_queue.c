@@ -10,10 +10,10 @@
 
 /* One that waits, or is about to. */
 struct entrant {
+    struct plc_waiting waiting;
     plc_rwlock_t *lock;
     enum plc_rwlock_mode_ mode;
     plc_deadline_t deadline;
-    struct plc_waiter *waiter;
 };
 
 /* With the bucket locked: adds the mode's share to the word unless that keeps it out, and makes Q and H as given. If
@@ -67,10 +67,10 @@ static enum verdict wait_on(struct plc_waiter *waiter, bool naps) {
 
 /* With the bucket locked: takes the lock if nothing keeps the mode out, or settles how to wait on. now: the time, or
    what it was when the waiter was last woken. */
-static enum verdict inherit(const struct entrant *entrant, struct plc_bucket *bucket, int64_t now,
+static enum verdict inherit(struct entrant *entrant, struct plc_bucket *bucket, int64_t now,
                             struct plc_wake_list *wakes) {
     plc_rwlock_t *lock = entrant->lock;
-    struct plc_waiter *waiter = entrant->waiter;
+    struct plc_waiter *waiter = entrant->waiting.waiter;
     if (waiter->state == PLC_WAITER_DEQUEUED)
         return waiter->phase == PLC_RWLOCK_NAPS ? HANDED_OVER : MINE;
     struct plc_waiter *first = plc_rwlock_first_waiter(bucket, lock);
@@ -86,6 +86,8 @@ static enum verdict inherit(const struct entrant *entrant, struct plc_bucket *bu
     if (outcome == KEPT_OUT && !too_late)
         return wait_on(waiter, naps);
     plc_waiter_take_out(bucket, waiter);
+    entrant->waiting.is_queued = false;
+    entrant->waiting.is_owner = outcome == TAKEN;
     if (outcome == KEPT_OUT)
         return GIVE_UP;
     if (is_first) /* relaxed: who has set W or U by now will look at Q when it gives them up (I3) */
@@ -102,8 +104,8 @@ static int64_t time_left(plc_deadline_t deadline) {
 }
 
 /* The waiter was woken, and is still in the queue: it takes the lock, or gives up, or goes on sleeping there. */
-static enum verdict answer_summons(const struct entrant *entrant) {
-    struct plc_waiter *waiter = entrant->waiter;
+static enum verdict answer_summons(struct entrant *entrant) {
+    struct plc_waiter *waiter = entrant->waiting.waiter;
     int64_t nap = PLC_RWLOCK_NAP_NS;
     for (;;) {
         struct plc_wake_list wakes = {0};
@@ -112,7 +114,7 @@ static enum verdict answer_summons(const struct entrant *entrant) {
         struct plc_bucket *bucket = plc_bucket_lock(entrant->lock);
         enum verdict verdict = inherit(entrant, bucket, now, &wakes);
         int64_t slice_end = waiter->summoned_at + PLC_RWLOCK_SLICE_NS;
-        plc_bucket_unlock(bucket);
+        plc_bucket_unlock_to_wake(bucket);
         plc_wake_list_wake(&wakes);
         if (verdict == HANDED_OVER)
             plc_thread_parker_park(&waiter->parker, NULL); /* the wake has come, or is on its way */
@@ -129,18 +131,17 @@ static enum verdict answer_summons(const struct entrant *entrant) {
 
 /* The deadline has passed while nobody had summoned the waiter; runs under the bucket lock. */
 static void leave_on_time_out(void *context, const void *key, bool was_last) {
-    plc_rwlock_t *lock = context;
+    plc_rwlock_t *lock = ((const struct entrant *)context)->lock;
     (void)key;
     if (was_last)
         plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)QUEUE_BITS); /* relaxed: Q carries no data (I1) */
 }
 
-static enum plc_rwlock_outcome wait_in_queue(const struct entrant *entrant) {
-    static const struct plc_park_ops leaving = {.timed_out = leave_on_time_out};
+static enum plc_rwlock_outcome wait_in_queue(struct entrant *entrant) {
     for (;;) {
-        if (!plc_waiter_wait(entrant->waiter, &leaving, entrant->lock, entrant->deadline))
+        if (!plc_waiting_sleep(&entrant->waiting, entrant->deadline))
             return KEPT_OUT;
-        if (entrant->waiter->unpark_token == PLC_RWLOCK_TOKEN_HANDOFF)
+        if (entrant->waiting.waiter->unpark_token == PLC_RWLOCK_TOKEN_HANDOFF)
             return TAKEN;
         switch (answer_summons(entrant)) {
         case MINE:
@@ -157,24 +158,59 @@ static enum plc_rwlock_outcome wait_in_queue(const struct entrant *entrant) {
     }
 }
 
-enum plc_rwlock_outcome plc_rwlock_queue_up(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, plc_deadline_t deadline) {
-    struct plc_waiter on_stack;
-    plc_bucket_table_prepare();
-    struct entrant entrant = {lock, mode, deadline, plc_waiter_borrow(&on_stack)};
-    entrant.waiter->park_token = plc_rwlock_share_of(mode);
-    entrant.waiter->summoned_at = 0;
+/* Not inlined: all of it is within the clean-up of its caller (parking_lot/undo.h). */
+static __attribute__((noinline)) enum plc_rwlock_outcome queue_up_within(struct entrant *entrant) {
+    plc_rwlock_t *lock = entrant->lock;
+    entrant->waiting.waiter->park_token = plc_rwlock_share_of(entrant->mode);
+    entrant->waiting.waiter->summoned_at = 0;
     struct plc_bucket *bucket = plc_bucket_lock(lock);
     uintptr_t marks = plc_rwlock_marks_for(plc_rwlock_first_waiter(bucket, lock));
-    enum plc_rwlock_outcome outcome = take_or_mark(&entrant, marks, marks ? marks : (uintptr_t)PARKED);
+    enum plc_rwlock_outcome outcome = take_or_mark(entrant, marks, marks ? marks : (uintptr_t)PARKED);
+    entrant->waiting.is_owner = outcome == TAKEN;
     if (outcome == KEPT_OUT)
-        plc_waiter_enqueue(bucket, entrant.waiter, plc_rwlock_key(lock), PLC_PARK_NO_SPIN);
+        plc_waiting_enqueue(bucket, &entrant->waiting, plc_rwlock_key(lock), PLC_PARK_NO_SPIN);
     plc_bucket_unlock(bucket);
     if (outcome == KEPT_OUT) {
-        struct plc_watch watch;
-        plc_watch_begin(&watch, plc_rwlock_key(lock), 0);
-        outcome = wait_in_queue(&entrant);
-        plc_watch_end(&watch, outcome == KEPT_OUT ? PLC_DEBUG_TIMED_OUT : PLC_DEBUG_WOKEN);
+        plc_watch_begin(&entrant->waiting.watch, plc_rwlock_key(lock), 0);
+        outcome = wait_in_queue(entrant);
+        plc_watch_end(&entrant->waiting.watch, outcome == KEPT_OUT ? PLC_DEBUG_TIMED_OUT : PLC_DEBUG_WOKEN);
     }
-    plc_waiter_give_back(entrant.waiter, &on_stack);
+    return outcome;
+}
+
+/* Torn out after it was woken, or with the lock: it leaves as one whose time has run out, and gives the lock up if that finds
+   it its own. */
+static void resign(struct plc_waiting *waiting) {
+    struct entrant *entrant = waiting->context;
+    enum verdict verdict = MINE;
+    if (waiting->is_queued) {
+        struct plc_wake_list wakes = {0};
+        entrant->deadline = (plc_deadline_t){0, PLC_CLOCK_MONOTONIC};
+        struct plc_bucket *bucket = plc_bucket_lock(entrant->lock);
+        verdict = inherit(entrant, bucket, 0, &wakes);
+        plc_bucket_unlock_to_wake(bucket);
+        plc_wake_list_wake(&wakes);
+    }
+    if (verdict == HANDED_OVER)
+        plc_thread_parker_park(&waiting->waiter->parker, NULL); /* the wake has come, or is on its way */
+    if (verdict == MINE || verdict == HANDED_OVER)
+        plc_rwlock_renounce(entrant->lock, entrant->mode);
+}
+
+static void unwind(struct entrant *entrant) {
+    plc_undo_unwind(&entrant->waiting.undo);
+}
+
+enum plc_rwlock_outcome plc_rwlock_queue_up(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, plc_deadline_t deadline) {
+    static const struct plc_park_ops leaving = {.timed_out = leave_on_time_out, .flags = PLC_PARK_CANCELLABLE};
+    __attribute__((cleanup(unwind))) struct entrant entrant;
+    entrant.waiting.undo.action = NULL;
+    entrant.lock = lock;
+    entrant.mode = mode;
+    entrant.deadline = deadline;
+    plc_bucket_table_prepare();
+    plc_waiting_begin(&entrant.waiting, &leaving, &entrant, resign);
+    enum plc_rwlock_outcome outcome = queue_up_within(&entrant);
+    plc_waiting_end(&entrant.waiting);
     return outcome;
 }

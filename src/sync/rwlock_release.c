@@ -95,7 +95,7 @@ static void release_to_queue(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep,
     else if (first && first->state == PLC_WAITER_QUEUED)
         plc_rwlock_summon(lock, bucket, keep, &wakes);
     leave_word(lock, bucket, drop, keep + granted);
-    plc_bucket_unlock(bucket);
+    plc_bucket_unlock_to_wake(bucket);
     plc_wake_list_wake(&wakes);
 }
 
@@ -108,6 +108,14 @@ void plc_rwlock_release(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool
             return;
     }
     release_to_queue(lock, drop, keep, fair);
+}
+
+void plc_rwlock_renounce(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    uintptr_t share = plc_rwlock_share_of(mode);
+    if (share == READER)
+        plc_rwlock_read_unlock(lock);
+    else
+        plc_rwlock_release(lock, share, 0, false);
 }
 
 /* ---- Entry points of the inlines */

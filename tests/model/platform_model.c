@@ -31,8 +31,16 @@ int64_t plc_os_now_ns(enum plc_clock clock) {
     return mc_now(SITE);
 }
 
+/* A scenario may define it: the signal handler that comes right before or after a sleep. It may jump away. */
+__attribute__((weak)) void model_interrupt(int thread);
+
 bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadline) {
-    return mc_futex_wait(word, expected, deadline.ns, SITE) != MC_TIMED_OUT;
+    if (model_interrupt)
+        model_interrupt(mc_self());
+    bool in_time = mc_futex_wait(word, expected, deadline.ns, SITE) != MC_TIMED_OUT;
+    if (model_interrupt)
+        model_interrupt(mc_self());
+    return in_time;
 }
 
 void plc_os_futex_wake(uint32_t *word, int count) {

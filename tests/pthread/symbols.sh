@@ -28,7 +28,8 @@ expand() {
     expand __pthread_rwlock_ init destroy rdlock wrlock tryrdlock trywrlock unlock
     echo __pthread_once
     expand '' sigaction __sigaction signal bsd_signal ssignal sysv_signal __sysv_signal sigset # to know of handlers
-    expand '' pthread_setcanceltype _Fork
+    expand '' pthread_setcanceltype pthread_cancel _Fork
+    expand '' longjmp _longjmp siglongjmp __longjmp_chk # out of a lock's slow path
     [ "$build" != stats ] || expand _ exit Exit
 } | sort >"$directory/expected"
 nm -D --defined-only "$library" | awk '{print $NF}' | sort >"$directory/exported"

@@ -108,6 +108,28 @@ void plc_os_admit_cancellation(void) {
     abort();
 }
 
+unsigned plc_os_deferrals(void) {
+    return 0;
+}
+
+void plc_os_reset_deferrals(unsigned deferrals) {
+    (void)deferrals;
+}
+
+bool plc_os_is_asynchronous(void) {
+    return false;
+}
+
+void plc_os_sleep_begins(void *unused) {
+    (void)unused;
+    abort();
+}
+
+void plc_os_sleep_ends(void *unused) {
+    (void)unused;
+    abort();
+}
+
 uint64_t plc_os_thread_id(void) {
     return (uint64_t)sim_self() + 1;
 }
