@@ -111,6 +111,7 @@ void register_cells(const options &parsed) {
     plc_bench::register_queue(full);
     plc_bench::register_broadcast();
     plc_bench::register_once();
+    plc_bench::register_tasks();
 }
 
 // So that ten thousand of them fit into the address space that a process may have.

@@ -16,16 +16,33 @@ endif()
 set(PLC_BENCH_RUST_DEPENDENCIES "")
 set(rust_features "")
 set(rust_registry "")
-file(GLOB parking_lot_crates ${PLC_BENCH_CRATES}/parking_lot-0.12*)
-if(parking_lot_crates)
-    set(PLC_BENCH_RUST_DEPENDENCIES "parking_lot = \"0.12\"\nparking_lot_core = \"0.9\"")
-    set(rust_features --features parking_lot)
-    set(rust_registry --config source.crates-io.replace-with="debian"
-                      --config source.debian.directory="${PLC_BENCH_CRATES}")
-    target_compile_definitions(plc_bench PRIVATE PLC_BENCH_HAS_PARKING_LOT)
-else()
-    message(STATUS "plc: benchmarks without parking_lot (apt install librust-parking-lot-dev)")
-endif()
+
+# bench_crate(FEATURE PACKAGE CRATE-VERSION... : DEPENDENCY...): a peer of Debian's crates, if they are all there.
+macro(bench_crates feature package crates)
+    set(all_there TRUE)
+    foreach(crate ${crates})
+        file(GLOB found ${PLC_BENCH_CRATES}/${crate}*)
+        if(NOT found)
+            set(all_there FALSE)
+        endif()
+    endforeach()
+    if(all_there)
+        list(APPEND PLC_BENCH_RUST_DEPENDENCIES ${ARGN})
+        list(APPEND rust_features --features ${feature})
+        set(rust_registry --config source.crates-io.replace-with="debian"
+                          --config source.debian.directory="${PLC_BENCH_CRATES}")
+        string(TOUPPER ${feature} upper)
+        target_compile_definitions(plc_bench PRIVATE PLC_BENCH_HAS_${upper})
+    else()
+        message(STATUS "plc: benchmarks without ${feature} (apt install ${package})")
+    endif()
+endmacro()
+
+bench_crates(parking_lot "librust-parking-lot-dev" "parking_lot-0.12" "parking_lot = \"0.12\"" "parking_lot_core = \"0.9\"")
+set(tokio_features "[\"rt-multi-thread\", \"net\", \"io-util\", \"sync\"]")
+bench_crates(tokio "librust-tokio-dev librust-atomic-waker-dev" "tokio-1;atomic-waker-1"
+             "tokio = { version = \"1\", features = ${tokio_features} }" "atomic-waker = \"1\"")
+list(JOIN PLC_BENCH_RUST_DEPENDENCIES "\n" PLC_BENCH_RUST_DEPENDENCIES)
 
 # cargo writes a lock file beside the manifest, so it works on a copy.
 set(rust_build ${CMAKE_CURRENT_BINARY_DIR}/rust)

@@ -72,10 +72,18 @@ struct plc_bench_peer {
     struct plc_bench_kernel park_ping_pong;
     struct plc_bench_kernel queue;
     struct plc_bench_kernel broadcast;
-    struct plc_bench_kernel brief;     /* for a thread of a short life */
-    struct plc_bench_kernel relay;     /* parkers, each at an address of its own */
-    struct plc_bench_kernel collision; /* the same, and all addresses in one bucket of the peer's table */
-    struct plc_bench_kernel crowd;     /* of parkers, and one thread that watches what their number does to it */
+    struct plc_bench_kernel brief;           /* for a thread of a short life */
+    struct plc_bench_kernel relay;           /* parkers, each at an address of its own */
+    struct plc_bench_kernel collision;       /* the same, and all addresses in one bucket of the peer's table */
+    struct plc_bench_kernel crowd;           /* of parkers, and one thread that watches what their number does to it */
+    plc_bench_loop permit;                   /* unpark of oneself, and the park that takes the permit */
+    plc_bench_loop unpark_awake;             /* of a thread that does not sleep, and has its permit */
+    plc_bench_loop block_on;                 /* a task that wakes itself once */
+    plc_bench_loop register_and_wake;        /* a place for a waker */
+    struct plc_bench_kernel token_ping_pong; /* by the permits of threads */
+    struct plc_bench_kernel block_on_ping_pong; /* by two tasks, each run by a thread of its own */
+    struct plc_bench_kernel spawn; /* a task that spawns a task and waits for it, on a runtime of two threads */
+    struct plc_bench_kernel echo;  /* TCP on the loopback interface; the object begins as plc_bench_echo_server */
 };
 
 /* Busy for `turns` turns of a loop that is calibrated once per process and the same machine code for all peers. */
@@ -91,6 +99,14 @@ uintptr_t plc_bench_colliding_key(void);
 void plc_bench_pause(uint64_t ns);
 /* Counts one wait for a lock. */
 void plc_bench_record_wait(struct plc_bench_worker *self, uint64_t ns);
+
+/* What the kernel of `echo` makes: a server, which closes a connection when the client does. */
+struct plc_bench_echo_server {
+    uint64_t answers; /* that clients have got */
+    uint64_t port;
+};
+/* Its work: as many connections as the job's capacity; each sends a message, and then all read the answers and check them. */
+void plc_bench_echo_client(struct plc_bench_job *job, struct plc_bench_worker *self);
 
 #ifdef __cplusplus
 }

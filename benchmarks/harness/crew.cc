@@ -143,14 +143,16 @@ class crew {
 };
 
 // These three run the members' threads and return the length of the run.
-uint64_t run_together(crew &all, std::vector<member> &members) {
+uint64_t run_together(crew &all, std::vector<member> &members, process_use &use) {
     pthread_barrier_t barrier;
     pthread_barrier_init(&barrier, nullptr, static_cast<unsigned>(members.size() + 1));
     for (std::size_t i = 0; i < members.size(); ++i)
         all.start(i, &barrier);
     pthread_barrier_wait(&barrier);
+    use.begin();
     plc_bench_pause(members.size() < many_threads ? run_duration_ns : 2 * run_duration_ns);
     uint64_t stopped = all.stop();
+    use.end();
     all.join();
     pthread_barrier_destroy(&barrier);
     // From the first worker's start: with many threads this one may be late from the barrier.
@@ -234,7 +236,8 @@ double fairness(const cell &what, const std::vector<member> &members) {
                     jain_index(what, members, what.job.producers, members.size()));
 }
 
-void summarise(const cell &what, const std::vector<member> &members, uint64_t length, outcome &result) {
+void summarise(const cell &what, const std::vector<member> &members, uint64_t length, const process_use &use,
+               outcome &result) {
     double sum = 0, processor = 0, switches = 0, reads = 0, threads = 0, least = 1e300, most = 0;
     for (const member &each : members) {
         processor += static_cast<double>(each.processor_ns);
@@ -251,9 +254,14 @@ void summarise(const cell &what, const std::vector<member> &members, uint64_t le
     double done = what.counted == cell::furthest ? most : sum / static_cast<double>(what.workers_per_operation);
     done = std::max(done, 1.0);
     result.processor_ns_per_operation = processor / done;
-    // A single thread never waits: what it did not run, others did.
-    result.ns_per_operation = members.size() == 1 ? processor / done : static_cast<double>(length) / done;
+    // A single thread never waits: what it did not run, others did. Unless it is served.
+    bool never_waits = members.size() == 1 && !what.served;
+    result.ns_per_operation = never_waits ? processor / done : static_cast<double>(length) / done;
     result.switches = switches / done;
+    if (what.served) {
+        result.processor_ns_per_operation = static_cast<double>(use.processor_ns()) / done;
+        result.switches = static_cast<double>(use.switches()) / done;
+    }
     result.jain = fairness(what, members);
     result.slowest_share = sum > 0 ? least * threads / sum : 0;
     if (what.counted == cell::writes && sum > 0) {
@@ -285,12 +293,12 @@ void run_fresh(const plc_bench_kernel &kernel, const cell &what, bool timed, out
     process_use use;
     uint64_t length = what.start == cell::driver_first  ? run_driver_first(all, use)
                       : what.start == cell::driver_last ? run_driver_last(all, use)
-                                                        : run_together(all, members);
+                                                        : run_together(all, members, use);
     result.error = verify(what, members, kernel.destroy(job.object));
     if (what.start != cell::together)
         summarise_process(what, members, length, use, result);
     else if (!timed)
-        summarise(what, members, length, result);
+        summarise(what, members, length, use, result);
     for (const member &each : members)
         if (each.waits)
             result.waits.merge(*each.waits);

@@ -16,6 +16,7 @@ struct cell {
     plc_bench_job job{};
     std::vector<int> processors;        // where worker i is pinned, modulo the size; empty: nowhere
     bool waits = false;                 // a second, timed run for the waiting times
+    bool served = false;                // threads of the peer work for the workers: their processor time counts, too
     bool two_sides = false;             // the first job.producers threads and the others do different things
     uint64_t workers_per_operation = 1; // 2 where two threads' turns make one operation
     enum { all, consumers, writes, furthest } counted = all; // what the guarded counter must equal

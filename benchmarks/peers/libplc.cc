@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The peer that all of this is about.
+#include "peers/libplc_tasks.h"
 #include "peers/peer.h"
 
 #include <plc/mutex.h>
@@ -150,7 +151,9 @@ const bool registered = [] {
 #ifdef PLC_BENCH_HAS_ONCE
     peer.with_once<once>();
 #endif
-    return add_peer(peer);
+    plc_bench_peer table = peer;
+    add_tasks(table);
+    return add_peer(table);
 }();
 } // namespace
 } // namespace plc_bench

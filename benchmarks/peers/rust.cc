@@ -7,6 +7,9 @@ extern "C" {
 extern const plc_bench_peer plc_bench_parking_lot;
 #endif
 extern const plc_bench_peer plc_bench_rust_std;
+#ifdef PLC_BENCH_HAS_TOKIO
+extern const plc_bench_peer plc_bench_tokio;
+#endif
 }
 
 namespace plc_bench {
@@ -15,5 +18,8 @@ namespace {
 const bool parking_lot_registered = add_peer(plc_bench_parking_lot);
 #endif
 const bool rust_std_registered = add_peer(plc_bench_rust_std);
+#ifdef PLC_BENCH_HAS_TOKIO
+const bool tokio_registered = add_peer(plc_bench_tokio);
+#endif
 } // namespace
 } // namespace plc_bench

@@ -153,6 +153,22 @@ def growth(cells):
               max(stalls) / 1e6 if stalls and None not in stalls else None)
 
 
+def tasks(cells):
+    for cell, what in (("tasks/unpark_awake", "unpark of a thread that is awake, ns"),
+                       ("tasks/permit", "unpark and the park that takes the permit, ns")):
+        yield Bar(what, 10 if "awake" in cell else 20, cells.get(cell, {}).get("libplc", {}).get("median"))
+    for cell in ("tasks/register_and_wake", "tasks/block_on", "spawn/workers:2"):
+        yield Bar(cell + ", to tokio", 1.0, ratio(cells.get(cell, {}), "libplc", "tokio"))
+    for processors, limit in ((2, 0.5), (1, 1.0)):
+        for workload, peer in (("token_ping_pong", "rust_std"), ("block_on_ping_pong", "tokio")):
+            cell = "%s/processors:%d" % (workload, processors)
+            yield Bar("%s, to %s" % (cell, peer), limit, ratio(cells.get(cell, {}), "libplc", peer))
+    for name, peers in of_workload(cells, "echo").items():
+        yield Bar(name + ", time for an answer, to tokio", 1.0, ratio(peers, "libplc", "tokio"))
+        waits = [peers.get(peer, {}).get("wait_p99_ns") for peer in ("libplc", "tokio")]
+        yield Bar(name + ", 99 % of the answers, to tokio", 1.0, waits[0] / waits[1] if all(waits) else None)
+
+
 def all_bars(cells):
-    parts = (uncontended, contended, processor_time, wakes, read_write, growth)
+    parts = (uncontended, contended, processor_time, wakes, read_write, growth, tasks)
     return [bar for part in parts for bar in part(cells)]

@@ -6,7 +6,7 @@ import statistics
 # libplc under its names: itself, in glibc's place, and its lock for many readers.
 OURS = ("libplc", "libplc_pthread", "libplc_scalable")
 PEER_ORDER = ["libplc", "libplc_pthread", "libplc_scalable", "glibc", "glibc_adaptive", "std", "parking_lot",
-              "rust_std", "absl", "nsync", "tbb"]
+              "rust_std", "tokio", "absl", "nsync", "tbb"]
 # A run during which others had more of the processors than this is marked.
 FOREIGN_LIMIT = 0.12
 # A peer that starves its threads is no yardstick.

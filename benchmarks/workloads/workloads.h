@@ -13,6 +13,7 @@ void register_queue(bool full);
 void register_broadcast();
 void register_many_locks(bool full);
 void register_once();
+void register_tasks();
 // Not among the others: these need a process whose lots are still small, and they leave large ones.
 void register_growth();
 } // namespace plc_bench

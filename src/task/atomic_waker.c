@@ -39,8 +39,18 @@ static void release_place(plc_atomic_waker_t *place, uint32_t state) {
 
 static plc_waker_t take_out(plc_atomic_waker_t *place) {
     plc_waker_t waker = place->waker;
-    place->waker.vtable = NULL;
+    plc_store_relaxed(&place->waker.vtable, NULL); /* relaxed: seems_empty looks at it from outside */
     return waker;
+}
+
+static void put_in(plc_atomic_waker_t *place, plc_waker_t waker) {
+    place->waker.data = waker.data;
+    plc_store_relaxed(&place->waker.vtable, waker.vtable); /* relaxed: likewise */
+}
+
+/* A hint, without having the place. */
+static bool seems_empty(const plc_atomic_waker_t *place) {
+    return plc_load_relaxed(&place->waker.vtable) == NULL; /* relaxed: right or wrong, the result is the same */
 }
 
 /* Gives the place up after registering. If somebody wanted to wake meanwhile, the waker is woken now. */
@@ -65,12 +75,16 @@ void plc_atomic_waker_register_(plc_atomic_waker_t *place, plc_waker_t waker) {
         return;
     }
     plc_waker_t old = place->waker;
-    place->waker = waker;
+    put_in(place, waker);
     end_registering(place);
     plc_waker_drop(&old);
 }
 
 void plc_atomic_waker_register_by_ref_(plc_atomic_waker_t *place, const plc_waker_t *waker) {
+    if (seems_empty(place)) { /* it was woken: nothing to compare with, so the place is entered once and not twice */
+        plc_atomic_waker_register_(place, plc_waker_clone(waker));
+        return;
+    }
     if (!begin_registering(place)) {
         plc_waker_wake_by_ref(waker); /* I3 */
         return;

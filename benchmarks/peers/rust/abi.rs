@@ -60,12 +60,12 @@ impl Kernel {
 #[repr(C)]
 pub struct PeerTable {
     pub name: *const c_char,
-    pub lock_unlock: Loop,
-    pub try_lock_unlock: Loop,
-    pub try_lock_held: Loop,
-    pub read_unlock: Loop,
-    pub write_unlock: Loop,
-    pub once_done: Loop,
+    pub lock_unlock: Option<Loop>,
+    pub try_lock_unlock: Option<Loop>,
+    pub try_lock_held: Option<Loop>,
+    pub read_unlock: Option<Loop>,
+    pub write_unlock: Option<Loop>,
+    pub once_done: Option<Loop>,
     pub mutex: Kernel,
     pub million: Kernel,
     pub zipf: Kernel,
@@ -80,6 +80,51 @@ pub struct PeerTable {
     pub relay: Kernel,
     pub collision: Kernel,
     pub crowd: Kernel,
+    pub permit: Option<Loop>,
+    pub unpark_awake: Option<Loop>,
+    pub block_on: Option<Loop>,
+    pub register_and_wake: Option<Loop>,
+    pub token_ping_pong: Kernel,
+    pub block_on_ping_pong: Kernel,
+    pub spawn: Kernel,
+    pub echo: Kernel,
+}
+
+impl PeerTable {
+    /// A peer that has nothing.
+    pub const fn nothing(name: *const c_char) -> PeerTable {
+        PeerTable {
+            name,
+            lock_unlock: None,
+            try_lock_unlock: None,
+            try_lock_held: None,
+            read_unlock: None,
+            write_unlock: None,
+            once_done: None,
+            mutex: Kernel::NONE,
+            million: Kernel::NONE,
+            zipf: Kernel::NONE,
+            rwlock: Kernel::NONE,
+            rwlock_sides: Kernel::NONE,
+            once: Kernel::NONE,
+            condvar_ping_pong: Kernel::NONE,
+            park_ping_pong: Kernel::NONE,
+            queue: Kernel::NONE,
+            broadcast: Kernel::NONE,
+            brief: Kernel::NONE,
+            relay: Kernel::NONE,
+            collision: Kernel::NONE,
+            crowd: Kernel::NONE,
+            permit: None,
+            unpark_awake: None,
+            block_on: None,
+            register_and_wake: None,
+            token_ping_pong: Kernel::NONE,
+            block_on_ping_pong: Kernel::NONE,
+            spawn: Kernel::NONE,
+            echo: Kernel::NONE,
+        }
+    }
 }
 
 // The name is a literal, the rest are functions.
@@ -90,6 +135,7 @@ extern "C" {
     fn plc_bench_now_ns() -> u64;
     fn plc_bench_pause(ns: u64);
     fn plc_bench_record_wait(worker: *mut Worker, ns: u64);
+    pub fn plc_bench_echo_client(job: *const Job, worker: *mut Worker);
 }
 
 impl Job {

@@ -7,3 +7,5 @@ mod peer;
 #[cfg(feature = "parking_lot")]
 mod parking_lot_peer;
 mod std_peer;
+#[cfg(feature = "tokio")]
+mod tokio_peer;

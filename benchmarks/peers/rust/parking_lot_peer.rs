@@ -144,12 +144,12 @@ extern "C" {
 #[no_mangle]
 pub static plc_bench_parking_lot: PeerTable = PeerTable {
     name: b"parking_lot\0".as_ptr() as *const c_char,
-    lock_unlock: lock_unlock::<Mutex>,
-    try_lock_unlock: try_lock_unlock::<Mutex>,
-    try_lock_held: try_lock_held::<Mutex>,
-    read_unlock: read_unlock::<RwLock>,
-    write_unlock: write_unlock::<RwLock>,
-    once_done: once_done::<Once>,
+    lock_unlock: Some(lock_unlock::<Mutex>),
+    try_lock_unlock: Some(try_lock_unlock::<Mutex>),
+    try_lock_held: Some(try_lock_held::<Mutex>),
+    read_unlock: Some(read_unlock::<RwLock>),
+    write_unlock: Some(write_unlock::<RwLock>),
+    once_done: Some(once_done::<Once>),
     mutex: mutex_kernel::<Mutex>(),
     million: million_kernel::<Mutex>(),
     zipf: zipf_kernel::<Mutex>(),
@@ -164,4 +164,5 @@ pub static plc_bench_parking_lot: PeerTable = PeerTable {
     relay: relay_kernel::<LotParker>(),
     collision: relay_kernel::<CollidingParker>(),
     crowd: crowd_kernel::<LotParker>(),
+    ..PeerTable::nothing(b"parking_lot\0".as_ptr() as *const c_char)
 };

@@ -99,15 +99,31 @@ impl peer::Parker for ThreadParker {
     }
 }
 
+unsafe extern "C" fn permit(n: u64) {
+    let own = thread::current();
+    for _ in 0..n {
+        own.unpark();
+        thread::park();
+    }
+}
+
+unsafe extern "C" fn unpark_awake(n: u64) {
+    let own = thread::current();
+    for _ in 0..n {
+        own.unpark();
+    }
+    thread::park();
+}
+
 #[no_mangle]
 pub static plc_bench_rust_std: PeerTable = PeerTable {
     name: b"rust_std\0".as_ptr() as *const c_char,
-    lock_unlock: lock_unlock::<Mutex>,
-    try_lock_unlock: try_lock_unlock::<Mutex>,
-    try_lock_held: try_lock_held::<Mutex>,
-    read_unlock: read_unlock::<RwLock>,
-    write_unlock: write_unlock::<RwLock>,
-    once_done: once_done::<Once>,
+    lock_unlock: Some(lock_unlock::<Mutex>),
+    try_lock_unlock: Some(try_lock_unlock::<Mutex>),
+    try_lock_held: Some(try_lock_held::<Mutex>),
+    read_unlock: Some(read_unlock::<RwLock>),
+    write_unlock: Some(write_unlock::<RwLock>),
+    once_done: Some(once_done::<Once>),
     mutex: mutex_kernel::<Mutex>(),
     million: million_kernel::<Mutex>(),
     zipf: zipf_kernel::<Mutex>(),
@@ -122,4 +138,8 @@ pub static plc_bench_rust_std: PeerTable = PeerTable {
     relay: relay_kernel::<ThreadParker>(),
     collision: Kernel::NONE,
     crowd: crowd_kernel::<ThreadParker>(),
+    permit: Some(permit),
+    unpark_awake: Some(unpark_awake),
+    token_ping_pong: park_kernel::<ThreadParker>(),
+    ..PeerTable::nothing(b"rust_std\0".as_ptr() as *const c_char)
 };
