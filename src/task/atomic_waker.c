@@ -48,9 +48,10 @@ static void put_in(plc_atomic_waker_t *place, plc_waker_t waker) {
     plc_store_relaxed(&place->waker.vtable, waker.vtable); /* relaxed: likewise */
 }
 
-/* A hint, without having the place. */
+/* A hint, without having the place: right or wrong, the result is the same, but for a clone more. */
 static bool seems_empty(const plc_atomic_waker_t *place) {
-    return plc_load_relaxed(&place->waker.vtable) == NULL; /* relaxed: right or wrong, the result is the same */
+    return plc_load_relaxed(&place->state) == WAITING && /* relaxed: a hint */
+           plc_load_relaxed(&place->waker.vtable) == NULL;
 }
 
 /* Gives the place up after registering. If somebody wanted to wake meanwhile, the waker is woken now. */
