@@ -23,6 +23,23 @@
 
 struct plc_name_table plc_name_table;
 
+/* For debuggers, as plc_debug_layout_lot_ is (parking_lot/bucket_table.c). */
+struct name_layout {
+    size_t version;
+    const struct plc_name_table *table;
+    size_t capacity, bytes, objects, versions, texts;
+};
+PLC_API extern const struct name_layout plc_debug_layout_names_;
+const struct name_layout plc_debug_layout_names_ = {
+    .version = 1,
+    .table = &plc_name_table,
+    .capacity = PLC_NAME_CAPACITY,
+    .bytes = PLC_NAME_BYTES,
+    .objects = offsetof(struct plc_name_table, objects),
+    .versions = offsetof(struct plc_name_table, versions),
+    .texts = offsetof(struct plc_name_table, texts),
+};
+
 /* In the child of a fork the lock is free again: whoever held it is not there. */
 static union {
     struct {

@@ -26,6 +26,25 @@ static union {
     char whole_pages[WHOLE_PAGES(SHARDS * sizeof(struct plc_owner_shard) + sizeof(uint32_t))];
 } pages __attribute__((aligned(PLC_OS_MAX_PAGE_SIZE)));
 
+/* For debuggers, as plc_debug_layout_lot_ is (parking_lot/bucket_table.c). */
+struct owner_layout {
+    size_t version;
+    const struct plc_owner_shard *shards;
+    size_t count, shard_size, shard_owners, owner_next, owner_lock, owner_thread_id, owner_mode;
+};
+PLC_API extern const struct owner_layout plc_debug_layout_owners_;
+const struct owner_layout plc_debug_layout_owners_ = {
+    .version = 1,
+    .shards = pages.table.shards,
+    .count = SHARDS,
+    .shard_size = sizeof(struct plc_owner_shard),
+    .shard_owners = offsetof(struct plc_owner_shard, owners),
+    .owner_next = offsetof(struct plc_owner, next),
+    .owner_lock = offsetof(struct plc_owner, lock),
+    .owner_thread_id = offsetof(struct plc_owner, thread_id),
+    .owner_mode = offsetof(struct plc_owner, mode),
+};
+
 uint64_t plc_owner_self(void) {
     static uint64_t last_given;
     static __thread uint64_t self; /* zero: not given yet */

@@ -23,7 +23,25 @@ static union {
 
 static struct plc_bucket_table first_table = {.buckets = first_pages.buckets, .bits = PLC_FIRST_TABLE_BITS};
 
-const struct plc_lot_anchor plc_lot_anchor = {&lot.state, &first_table};
+/* Where a debugger finds all this, that has no debug information (tools/gdb/plc_gdb.py knows the order of the members). */
+PLC_API extern const struct plc_lot_layout plc_debug_layout_lot_;
+const struct plc_lot_layout plc_debug_layout_lot_ = {
+    .version = 1,
+    .current_table = &lot.state.table,
+    .first_table = &first_table,
+    .table_buckets = offsetof(struct plc_bucket_table, buckets),
+    .table_bits = offsetof(struct plc_bucket_table, bits),
+    .table_larger = offsetof(struct plc_bucket_table, larger),
+    .bucket_size = sizeof(struct plc_bucket),
+    .bucket_head = offsetof(struct plc_bucket, head),
+    .bucket_has_moved = offsetof(struct plc_bucket, has_moved),
+    .waiter_next = offsetof(struct plc_waiter, next),
+    .waiter_address = offsetof(struct plc_waiter, address),
+    .waiter_kind = offsetof(struct plc_waiter, kind),
+    .waiter_token = offsetof(struct plc_waiter, park_token),
+    .waiter_thread_id = offsetof(struct plc_waiter, thread_id),
+    .waiter_began_at = offsetof(struct plc_waiter, began_at),
+};
 
 struct plc_table_state *plc_table_state(void) {
     return &lot.state;

@@ -33,14 +33,17 @@ struct plc_table_state {
     uint32_t wishes_needed; /* growth is considered above this; doubles each time that it turns out not to pay */
 };
 
-struct plc_table_state *plc_table_state(void);
-
-/* Where a debugger finds the lot, that cannot call the above. */
-struct plc_lot_anchor {
-    const struct plc_table_state *state;
+/* What a debugger has to know of the lot; the order and the sizes of the members are part of the interface with it. */
+struct plc_lot_layout {
+    size_t version;
+    struct plc_bucket_table *const *current_table; /* null there: the first */
     const struct plc_bucket_table *first_table;
+    size_t table_buckets, table_bits, table_larger; /* offsets, as all that follow but the size */
+    size_t bucket_size, bucket_head, bucket_has_moved;
+    size_t waiter_next, waiter_address, waiter_kind, waiter_token, waiter_thread_id, waiter_began_at;
 };
-extern const struct plc_lot_anchor plc_lot_anchor;
+
+struct plc_table_state *plc_table_state(void);
 
 struct plc_bucket_table *plc_current_table(void);
 bool plc_first_table_wipe_on_fork(void);
