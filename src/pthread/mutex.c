@@ -147,7 +147,8 @@ static int mutex_clocklock(pthread_mutex_t *restrict mutex, clockid_t clock, con
 
 /* ---- Unlock */
 
-static inline void release(pthread_mutex_t *mutex) {
+/* Always inlined, and the next one, too: gcc takes a probe for many instructions, and would call them. */
+static inline __attribute__((always_inline)) void release(pthread_mutex_t *mutex) {
     plc_mutex_t *word = dropin_mutex_word(mutex);
     DROPIN_PROBE(mutex_release, mutex);
     dropin_mutex_disown(mutex);
@@ -160,7 +161,7 @@ static inline void release(pthread_mutex_t *mutex) {
 /* A normal mutex may be unlocked by anybody. One that nobody holds stays as it is and is not complained about: programs
    that were never told by glibc must keep running. The owner answers that sooner than the word, which was just written
    by an atomic operation and is slow to read; glibc's own code sets it too. */
-static inline int unlock_plain(pthread_mutex_t *mutex) {
+static inline __attribute__((always_inline)) int unlock_plain(pthread_mutex_t *mutex) {
     if (PLC_LIKELY(plc_load_relaxed(&mutex->__data.__owner) != 0) || plc_mutex_is_locked(dropin_mutex_word(mutex)))
         release(mutex);
     return 0;
