@@ -20,6 +20,14 @@
  *   finds it by itself, and a writer passes through drain() anyway.
  *   Q, D and H carry no data: they are relaxed, and what is decided by them is decided under a bucket lock. E is a hint. */
 
+/* For debuggers, as plc_debug_layout_lot_ is (parking_lot/bucket_table.c): the bits of the word, which are the waiters'
+   tokens, too. */
+struct rwlock_layout {
+    size_t version, upgradable, writer, reader;
+};
+PLC_API extern const struct rwlock_layout plc_debug_layout_rwlock_;
+const struct rwlock_layout plc_debug_layout_rwlock_ = {1, UPGRADABLE, WRITER, READER};
+
 /* Adds the mode's share to the word unless that keeps it out, whoever is queued: Q and H stay as they are. Whoever gets
    in takes E away: who still spins sets it again. */
 static enum plc_rwlock_outcome barge(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode) {

@@ -11,7 +11,6 @@ import gdb
 KINDS = {0: "park", 1: "mutex", 2: "rwlock", 3: "rwlock", 4: "condvar", 5: "once", 6: "rwlock_scalable", 7: "word",
          8: "mutex", 9: "rwlock"}
 USER, MUTEX, RWLOCK, RWLOCK_DRAIN, CONDVAR, ONCE, READER_SLOT, WORD, MUTEX_TASK, RWLOCK_TASK, TASK_DUE = range(11)
-RWLOCK_UPGRADABLE, RWLOCK_WRITER, RWLOCK_READER = 4, 8, 32
 MODES = {0: "", 1: " (to read)", 2: " (upgradable)", 3: " (to read)"}
 LAYOUT_VERSION = 1
 
@@ -62,6 +61,7 @@ LOT = ("current_table", "first_table", "table_buckets", "table_bits", "table_lar
        "bucket_has_moved", "waiter_next", "waiter_address", "waiter_kind", "waiter_token", "waiter_thread_id",
        "waiter_began_at")
 NAMES = ("table", "capacity", "bytes", "objects", "versions", "texts")
+RWLOCKS = ("upgradable", "writer", "reader")
 OWNERS = ("shards", "count", "shard_size", "shard_owners", "owner_next", "owner_lock", "owner_thread_id", "owner_mode")
 
 
@@ -76,7 +76,8 @@ def optional(memory, symbol, names):
 
 
 class Waiter:
-    def __init__(self, memory, lot, node):
+    def __init__(self, memory, lot, rwlocks, node):
+        self.rwlocks = rwlocks
         self.key = memory.number(node + lot.waiter_address)
         self.kind = memory.number(node + lot.waiter_kind, 4)
         self.token = memory.number(node + lot.waiter_token)
@@ -87,21 +88,21 @@ class Waiter:
     def wish(self):
         if self.kind in (RWLOCK_DRAIN, READER_SLOT):
             return ", to write, for the readers to leave"
-        if self.kind not in (RWLOCK, RWLOCK_TASK):
+        if self.kind not in (RWLOCK, RWLOCK_TASK) or not self.rwlocks:
             return ""
-        return {RWLOCK_WRITER: ", to write", RWLOCK_READER: ", to read"}.get(self.token, ", upgradable")
+        return {self.rwlocks.writer: ", to write", self.rwlocks.reader: ", to read"}.get(self.token, ", upgradable")
 
 
-def waiters_of_bucket(memory, lot, bucket):
+def waiters_of_bucket(memory, lot, rwlocks, bucket):
     seen = set()
     node = memory.number(bucket + lot.bucket_head)
     while node and node not in seen:  # somebody may have been stopped halfway through a change of the queue
         seen.add(node)
-        yield Waiter(memory, lot, node)
+        yield Waiter(memory, lot, rwlocks, node)
         node = memory.number(node + lot.waiter_next)
 
 
-def waiters_of_table(memory, lot, table, first, last):
+def waiters_of_table(memory, lot, rwlocks, table, first, last):
     buckets = memory.number(table + lot.table_buckets)
     bits = memory.number(table + lot.table_bits, 4)
     for i in range(first, (1 << bits) if last is None else last):
@@ -109,9 +110,9 @@ def waiters_of_table(memory, lot, table, first, last):
         if memory.number(bucket + lot.bucket_has_moved, 1):
             larger = memory.number(table + lot.table_larger)
             more = memory.number(larger + lot.table_bits, 4) - bits
-            yield from waiters_of_table(memory, lot, larger, i << more, (i + 1) << more)
+            yield from waiters_of_table(memory, lot, rwlocks, larger, i << more, (i + 1) << more)
         else:
-            yield from waiters_of_bucket(memory, lot, bucket)
+            yield from waiters_of_bucket(memory, lot, rwlocks, bucket)
 
 
 class Process:
@@ -126,7 +127,9 @@ class Process:
         self.names = self.read_names()
         self.has_dropin = has_dropin()
         table = self.memory.number(self.lot.current_table) or self.lot.first_table
-        self.waiters = [w for w in waiters_of_table(self.memory, self.lot, table, 0, None) if w.kind != TASK_DUE]
+        self.rwlocks = optional(self.memory, "plc_debug_layout_rwlock_", RWLOCKS)
+        found = waiters_of_table(self.memory, self.lot, self.rwlocks, table, 0, None)
+        self.waiters = [waiter for waiter in found if waiter.kind != TASK_DUE]
         self.now = self.read_clock()
 
     def read_clock(self):
@@ -326,11 +329,14 @@ def print_mutex(value):
 
 def print_rwlock(value):
     state = int(value["state"])
-    readers = state // RWLOCK_READER
+    bits = optional(Memory(), "plc_debug_layout_rwlock_", RWLOCKS)
+    if not bits:
+        return f"state {state:#x}"
+    readers = state // bits.reader
     held = []
-    if state & RWLOCK_WRITER:
+    if state & bits.writer:
         held.append("locked to write" if not readers else "a writer waits for the readers to leave")
-    if state & RWLOCK_UPGRADABLE:
+    if state & bits.upgradable:
         held.append("upgradable")
     if readers:
         held.append(f"{readers} {'reads' if readers == 1 else 'read'}")
