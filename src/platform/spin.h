@@ -30,6 +30,20 @@ static inline bool plc_spin_once_from(struct plc_spin *spin, unsigned first_paus
     return true;
 }
 
+/* The same with so many rounds of equal length before the yields. */
+static inline bool plc_spin_once_evenly(struct plc_spin *spin, unsigned pauses, unsigned pause_rounds) {
+    if (spin->rounds >= pause_rounds + PLC_SPIN_YIELD_ROUNDS)
+        return false;
+    spin->rounds++;
+    if (spin->rounds <= pause_rounds) {
+        for (; pauses > 0; pauses--)
+            plc_cpu_relax();
+    } else {
+        plc_os_yield();
+    }
+    return true;
+}
+
 static inline bool plc_spin_once(struct plc_spin *spin) {
     return plc_spin_once_from(spin, PLC_SPIN_FIRST_PAUSES);
 }

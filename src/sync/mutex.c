@@ -29,7 +29,7 @@ static bool barge(plc_mutex_t *mutex) {
 static bool spin_and_barge(plc_mutex_t *mutex) {
     struct plc_spin spin;
     plc_spin_init(&spin);
-    while (plc_spin_once_from(&spin, PLC_MUTEX_SPIN_FIRST_PAUSES)) {
+    while (plc_spin_once_evenly(&spin, PLC_MUTEX_SPIN_PAUSES, PLC_MUTEX_SPIN_ROUNDS)) {
         if (barge(mutex))
             return true;
     }
