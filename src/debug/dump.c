@@ -21,27 +21,26 @@ static void say(struct line *line, const char *words) {
         line->text[line->length++] = *words++;
 }
 
-static void say_number(struct line *line, uint64_t number, unsigned base, unsigned digits_at_least) {
+static void say_number(struct line *line, uint64_t number, unsigned base) {
     char digits[20 + 1];
     char *digit = digits + sizeof digits - 1;
     *digit = '\0';
-    while (number > 0 || digits_at_least > 0) {
+    do {
         *--digit = "0123456789abcdef"[number % base];
         number /= base;
-        digits_at_least -= digits_at_least > 0;
-    }
+    } while (number);
     say(line, digit);
 }
 
 static void say_count(struct line *line, uint64_t number) {
-    say_number(line, number, 10, 1);
+    say_number(line, number, 10);
 }
 
 static void say_seconds(struct line *line, int64_t ns) {
     uint64_t ms = ns > 0 ? (uint64_t)ns / 1000000 : 0;
-    say_number(line, ms / 1000, 10, 1);
-    say(line, ".");
-    say_number(line, ms % 1000, 10, 3);
+    say_number(line, ms / 1000, 10);
+    say(line, ms % 1000 < 10 ? ".00" : ms % 1000 < 100 ? ".0" : ".");
+    say_number(line, ms % 1000, 10);
     say(line, " s");
 }
 
@@ -101,7 +100,7 @@ static void write_object(int fd, const struct plc_debug_waiter *waiter) {
     struct line line = {.length = 0};
     say(&line, plc_debug_kind_name(waiter->kind));
     say(&line, " 0x");
-    say_number(&line, (uintptr_t)waiter->object, 16, 1);
+    say_number(&line, (uintptr_t)waiter->object, 16);
     if (plc_debug_name_of(waiter->object, name, sizeof name)) {
         say(&line, " \"");
         say(&line, name);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A program that stands still in a known way: two threads in a deadlock, one reader kept out, one waiting to be notified.
-   Built with libplc's locks and PLC_CHECKED, or with pthread's. Prints "ready" and its number, and waits. */
+   Built with libplc's locks and PLC_CHECKED, or with pthread's. Prints "ready" and its number, and waits; upon
+   SIGUSR1 it dumps to standard error what it waits for. */
 #include <plc/debug.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ typedef pthread_rwlock_t rwlock_type;
 #endif
 
 /* The program is not linked to libplc where it uses pthread's locks: it comes with what is preloaded. */
+#pragma weak plc_debug_dump
 #pragma weak plc_debug_name
 #pragma weak plc_debug_for_each_waiter
 
@@ -82,12 +85,18 @@ static bool count(void *context, const struct plc_debug_waiter *waiter) {
     return true;
 }
 
+static void dump(int signal_number) {
+    (void)signal_number;
+    plc_debug_dump(STDERR_FILENO);
+}
+
 int main(void) {
     size_t waiting = 0;
-    if (!plc_debug_name || !plc_debug_for_each_waiter) {
+    if (!plc_debug_dump || !plc_debug_name || !plc_debug_for_each_waiter) {
         fprintf(stderr, "blocked: there is no libplc here\n");
         return 1;
     }
+    signal(SIGUSR1, dump);
     plc_debug_name(&first, "first");
     plc_debug_name(&second, "second");
     plc_debug_name(&table, "table");

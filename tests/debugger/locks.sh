@@ -48,7 +48,7 @@ gdb -nx --batch -p $! </dev/null 2>&1 | grep -qE 'ptrace:|Could not attach' && s
 # start [ENVIRONMENT]...: the program, until all its threads stand still. Its number in $pid.
 start() {
     mkfifo "$directory/ready"
-    env "$@" ${runner:+"$runner"} "$program" >"$directory/ready" &
+    env "$@" ${runner:+"$runner"} "$program" >"$directory/ready" 2>"$directory/dump" &
     pids+=($!)
     read -r _ pid <"$directory/ready" || pid=
     rm "$directory/ready"
@@ -71,6 +71,18 @@ start
 expect 0 'held by' "$plc_locks" "$pid"
 report_is_right plc-locks 'has waited for [0-9]+\.[0-9]{3} s'
 expect 0 'thread [0-9]+ "alice":\n(#[^\n]*\n)*#[0-9]+ [^\n]*hold_and_wait' "$plc_locks" --stacks "$pid"
+
+# The program's own dump, from a signal handler of the thread that holds the table.
+kill -USR1 "$pid"
+while kill -0 "$pid" && ! grep -q '^libplc: process' "$directory/dump"; do
+    sleep 0.05
+done
+output=$(cat "$directory/dump")
+for lock in first second table; do
+    says "(mutex|rwlock) 0x[0-9a-f]+ \"$lock\": 1 waits; held by thread [0-9]+( \([a-z ]+\))?\n    thread [0-9]+ has waited for " dump
+done
+says "\"table\": 1 waits; held by thread $pid\b[^\n]*\n    thread [0-9]+ has waited for [0-9.]+ s, to read\n" dump
+says "libplc: process $pid: 4 wait" dump
 
 # By hand: gdb loads the script by itself from beside the library, and prints locks in words.
 expect 0 'thread [0-9]+ "dave" has waited for [0-9.]+ s: condvar' \
