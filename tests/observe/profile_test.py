@@ -137,6 +137,11 @@ class Profile(unittest.TestCase):
         self.assertTrue(rows["first_life"]["replaced"])
         self.assertTrue(rows["second_life"]["destroyed"])
 
+    def test_names_that_the_program_gave(self):
+        done, report = self.run_profile(program("waits"), "named")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([lock["name"] for lock in report["locks"]], ["the one place"])
+
     def test_a_million_locks(self):
         for extra in ((), ("static",)):
             done, report = self.run_profile(program("many_locks"), "1000000", *extra)

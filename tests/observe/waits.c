@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* waits cond|reuse|hang: a wait on a cond, which is no contention; locks that take turns at one address; a program that waits for a signal. */
+/* waits cond|reuse|named|hang: a wait on a cond, which is no contention; locks that take turns at one address; one that was given a name;
+   a program that waits for a signal. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -81,6 +83,16 @@ static void __attribute__((noinline)) second_life(void) {
     (void)pthread_mutex_destroy(&one_place);
 }
 
+/* By libplc's own function, which is there when the drop-in is. */
+static void use_name(void) {
+    void *symbol = dlsym(RTLD_DEFAULT, "plc_debug_name");
+    _Bool (*give_name)(const void *, const char *);
+    memcpy(&give_name, &symbol, sizeof give_name);
+    if (symbol == NULL || !give_name(&one_place, "the one place"))
+        abort();
+    contend();
+}
+
 /* Until it is told to end; says that it is there, and what arrived. */
 static void hang(void) {
     sigset_t wanted_signals;
@@ -108,6 +120,8 @@ int main(int argc, char **argv) {
         first_life();
         second_life();
     }
+    if (strcmp(what, "named") == 0)
+        use_name();
     if (strcmp(what, "hang") == 0)
         hang();
     return 0;

@@ -6,7 +6,7 @@ import zlib
 from html import escape
 
 from .folded import rows
-from .units import count, percent, time
+from .units import count, fit, percent, time
 
 WIDTH, ROW, MARGIN, HEAD, LETTER = 1200, 18, 12, 58, 7.0
 LEAST = 0.0008  # of the whole: narrower boxes are left out
@@ -77,13 +77,13 @@ def render(process, top, is_running):
     command = " ".join(process.command)
     state = "so far" if is_running else "in all"
     about = (f"process {process.pid}, {time(process.seconds)} {state}: {count(process.waits())} waits for locks, "
-             f"{time(process.waited())}. A box is as wide as the waiting below it was long. Click to enlarge it.")
+             f"{time(process.waited())}. The wider a box, the longer the waiting in it. Click on one to enlarge it.")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="11">',
         "<style>.box{cursor:pointer}.box:hover rect{stroke:#333}text{pointer-events:none}</style>",
         f'<rect width="{WIDTH}" height="{height}" fill="#fdfdf8"/>',
-        f'<text x="{MARGIN}" y="24" font-size="16">Where {escape(command[:100])} waits for locks</text>',
+        f'<text x="{MARGIN}" y="24" font-size="16">Where {escape(fit(command, 90))} waits for locks</text>',
         f'<text x="{MARGIN}" y="44" fill="#555">{escape(about)}</text>',
         *(box(left, level, width, node, root, bottom) for left, level, width, node in drawn)]
     if not drawn:

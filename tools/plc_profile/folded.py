@@ -11,7 +11,7 @@ def rows(process):
     for lock in process.locks:
         for place in lock.places:
             names = [clean(frame.function) for frame in reversed(place.frames)]
-            yield names + [f"[{lock.type} {clean(lock.name)}]" if lock.is_named else f"[{clean(lock.name)}]"], place
+            yield names + [f"[{clean(lock.label())}]"], place
 
 
 def render(process, top, is_running):

@@ -57,6 +57,13 @@ class Lock:
                 return frame
         return self.origin[0] if self.origin else None
 
+    def label(self):
+        """What it is called among others: locks without a name, by who made them."""
+        maker = self.maker()
+        if self.is_named:
+            return f"{self.type} {self.name}"
+        return f"{self.type} of {maker.function}" if maker and self.is_initialised else self.name
+
     def contended(self):
         """The share of acquisitions that had to wait."""
         return min(1.0, self.waits / self.acquisitions) if self.acquisitions else 0.0

@@ -144,7 +144,7 @@ def frames_of(answer, path):
 
 
 def short(name):
-    """A C++ function without its arguments and without what its templates are made of."""
+    """A C++ function without its arguments, without what its templates are made of, and without what it returns."""
     out, depth = [], 0
     for character in name.replace("operator<", "operator\1").replace("operator>", "operator\2").replace("->", "-\2"):
         if character == "<":
@@ -155,8 +155,10 @@ def short(name):
             if character == "(" and out and "".join(out[-8:]) != "operator":
                 break
             out.append(character)
-    text = "".join(out).replace("\1", "<").replace("\2", ">").strip()
-    return text or name
+    text = "".join(out).strip()
+    if "operator" not in text and not text.startswith(("[", "(")):
+        text = text.split(" ")[-1]
+    return text.replace("\1", "<").replace("\2", ">").strip() or name
 
 
 def symbol_at(path, address):

@@ -8,6 +8,7 @@ from .units import count, fit, memory, percent, time
 
 WIDTH = 80
 ROWS, PLACES, FRAMES = 25, 3, 6
+LEAST = 0.01  # of a lock's waiting: smaller places are added up
 
 
 def render(process, top, is_running):
@@ -137,21 +138,20 @@ def waits(out, lock):
 
 
 def places(out, what, lock):
-    if not lock.places:
-        return
-    out.append("")
-    for place in lock.places[:PLACES]:
+    shown = [place for place in lock.places[:PLACES] if place.share >= LEAST]
+    for place in shown:
+        out.append("")
         line(out, f"{percent(place.share):>8} {what} in ", place.frames[:1])
         for frame in outer(place.frames):
             line(out, " " * 12 + "called by ", [frame])
-    if len(lock.places) > PLACES:
-        rest = sum(place.share for place in lock.places[PLACES:])
-        out.append(f"{percent(rest):>8} in {len(lock.places) - PLACES} other places")
+    if 0 < len(shown) < len(lock.places):
+        rest = sum(place.share for place in lock.places[len(shown):])
+        out += ["", f"{percent(rest):>8} elsewhere: other places, {len(lock.places) - len(shown)} of them"]
 
 
 def stack(out, label, frames, lock):
-    """Not if it is the only place anyway."""
-    if not frames or (lock is not None and len(lock.places) <= 1):
+    """Not if it is shown among the places anyway."""
+    if not frames or (lock is not None and frames in [place.frames for place in lock.places[:PLACES] if place.share >= LEAST]):
         return
     out.append("")
     line(out, f"   {label} in ", frames[:1])

@@ -2,17 +2,16 @@
 /* The details of objects for which somebody waited, and the places where they waited. */
 #include "tables.h"
 
+#include <plc/debug.h>
 #include <plc/detail/atomic.h>
 
 /* Memory order
      [OW1] the details of an object are filled: CAS-release of their number -> load-acquire by whoever counts there. */
 
-/* The objects' names, if libplc.so knows names: none before that version, and the drop-in runs with either. */
-extern bool plc_debug_name_of(const void *object, char *name, size_t size) __attribute__((weak));
+PLC_STATIC_ASSERT((int)PROFILE_NAME_SIZE == (int)PLC_DEBUG_NAME_SIZE, "no name is cut");
 
 static void name(struct profile_waits *waits) {
-    if (plc_debug_name_of != NULL)
-        (void)plc_debug_name_of((const void *)(uintptr_t)waits->object, waits->name, sizeof waits->name);
+    (void)plc_debug_name_of((const void *)(uintptr_t)waits->object, waits->name, sizeof waits->name);
 }
 
 static uint16_t make(struct profile_lock *lock) {
