@@ -202,7 +202,7 @@ class Profile(unittest.TestCase):
     def test_wrong_calls(self):
         for arguments, message in ((["--every", "0"], "--every wants a number"), (["--signal", "9"], "--signal wants"),
                                    (["--top", "x"], "--top wants"), (["--output", ""], "output is empty"),
-                                   (["--stats"], "either --stats or --profile")):
+                                   (["--stats"], "--stats goes with no other option")):
             done = subprocess.run([PLC_RUN, "--profile", *arguments, "true"], capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, 2)
             self.assertIn(message, done.stderr)

@@ -41,11 +41,12 @@ def head(out, process, is_running):
     out.append(f"process {process.pid}{origin}; {time(process.seconds)} {state}")
     out.append("")
     share = process.waits() / process.acquisitions if process.acquisitions else 0
-    out.append(f"{count(process.acquisitions)} acquisitions of {count(process.lock_count)} locks; "
-               f"{count(process.waits())} had to wait ({percent(share)}),")
     waited = process.waited()
-    busy = waited / process.seconds if process.seconds else 0
-    out.append(f"{time(waited)} in all: on the average, {busy:.2f} threads were waiting for a lock.")
+    out.append(f"{count(process.acquisitions)} acquisitions of {count(process.lock_count)} locks; "
+               f"{count(process.waits())} had to wait ({percent(share)}){',' if waited else '.'}")
+    if waited:
+        busy = waited / process.seconds if process.seconds else 0
+        out.append(f"{time(waited)} in all: on the average, {busy:.2f} threads were waiting for a lock.")
 
 
 def table(out, heading, rows, is_cond):
