@@ -160,21 +160,22 @@ static void handle_signals(struct run *run) {
 
 /* The reports that time asks for; how long to sleep until the next. */
 static int be_on_time(const struct run *run, uint64_t *next_ms) {
+    const uint64_t every_ms = (uint64_t)run->options->every * 1000;
     uint64_t now = now_ms();
-    if (run->options->every == 0)
+    if (every_ms == 0)
         return -1;
     if (now >= *next_ms) {
         say_progress(run);
         if (run->options->output != NULL)
             report(run, false);
-        *next_ms += ((now - *next_ms) / (run->options->every * 1000u) + 1) * (run->options->every * 1000u);
+        *next_ms += ((now - *next_ms) / every_ms + 1) * every_ms;
         now = now_ms();
     }
     return *next_ms > now ? (int)(*next_ms - now) : 0;
 }
 
 static void supervise(struct run *run) {
-    uint64_t next_ms = run->begin_ms + run->options->every * 1000u;
+    uint64_t next_ms = run->begin_ms + (uint64_t)run->options->every * 1000;
     look_after_program(run);
     while (!run->has_ended) {
         struct pollfd wanted[2] = {{run->signals, POLLIN, 0}, {run->channel, POLLIN, 0}};

@@ -19,4 +19,4 @@
 #define dropin_cond_signal observed_cond_signal
 #define dropin_cond_broadcast observed_cond_broadcast
 
-#include "../c11.c"
+#include "../c11.c" /* NOLINT(bugprone-suspicious-include): it is compiled for these names */

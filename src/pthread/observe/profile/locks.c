@@ -23,8 +23,12 @@ static uint32_t *slot(uint64_t object, uint32_t probe) {
     return &profile_region->index[(profile_hash(object) + probe) & (PROFILE_INDEX - 1)];
 }
 
-struct profile_lock *profile_lock_find(const void *object) {
-    uint64_t key = (uint64_t)(uintptr_t)object;
+/* What the thread found lately. The index is large, and a slot of it is hardly ever in the processor's cache; this is. Entries are never
+   removed, so nothing here goes out of date but by a fork: whoever is found says itself which object's it is. */
+enum { RECENT = 128 };
+static __thread struct profile_lock *recent[RECENT] __attribute__((tls_model("initial-exec")));
+
+static struct profile_lock *search(uint64_t key) {
     for (uint32_t probe = 0; probe < PROBES_MOST; probe++) {
         uint32_t number = plc_load_acquire(slot(key, probe)); /* acquire [OL1] */
         if (number == 0)
@@ -34,6 +38,18 @@ struct profile_lock *profile_lock_find(const void *object) {
             return lock;
     }
     return NULL;
+}
+
+struct profile_lock *profile_lock_find(const void *object) {
+    uint64_t key = (uint64_t)(uintptr_t)object;
+    struct profile_lock **place = &recent[profile_hash(key) % RECENT];
+    struct profile_lock *lock = *place;
+    if (PLC_LIKELY(lock != NULL && lock->object == key))
+        return lock;
+    lock = search(key);
+    if (lock != NULL)
+        *place = lock;
+    return lock;
 }
 
 /* A new entry that nobody else sees yet; 0 if there is no room. */
