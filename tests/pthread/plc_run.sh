@@ -105,6 +105,7 @@ expect 0 "^$directory/installed/.*libplc_pthread\.so\$" "$directory/installed/bi
 expect 0 "^$directory/installed/.*libplc_pthread_stats\.so\$" "$directory/installed/bin/plc-run" --stats "$program"
 mv "$directory/installed" "$directory/moved"
 expect 0 "^$directory/moved/.*libplc_pthread\.so\$" "$directory/moved/bin/plc-run" "$program"
+! command -v python3 >/dev/null || expect 0 '^Lock profile of' "$directory/moved/bin/plc-run" --profile "$program"
 
 # Without a library there is no quiet run on glibc.
 mkdir "$directory/alone" && cp "$plc_run" "$directory/alone/"
