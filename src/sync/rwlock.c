@@ -174,7 +174,7 @@ static __attribute__((noinline)) bool drain_within(plc_rwlock_t *lock, plc_deadl
     struct plc_spin spin;
     plc_spin_init(&spin);
     while (!is_drained(lock)) {
-        if (plc_spin_once(&spin))
+        if (plc_spin_once_evenly(&spin, PLC_RWLOCK_DRAIN_PAUSES, PLC_RWLOCK_DRAIN_ROUNDS))
             continue;
         struct plc_park_result result = plc_lot_park(plc_rwlock_drain_key(lock), &ops, lock, 0, deadline, NULL);
         if (result.status == PLC_PARK_TIMED_OUT && !is_drained(lock))
