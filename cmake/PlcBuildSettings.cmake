@@ -13,6 +13,11 @@ function(plc_build_settings target)
         if(PLC_SANITIZE MATCHES "undefined")
             target_compile_options(${target} PRIVATE -fno-sanitize-recover=undefined)
         endif()
+        if(PLC_SANITIZE MATCHES "address" AND PLC_BUILD_PTHREAD)
+            # A cancellation that comes as a signal unwinds frames without AddressSanitizer's knowledge: it would take what is called
+            # next on that stack for stray accesses to them. Without the drop-in nothing is unwound like that.
+            target_compile_options(${target} PRIVATE $<IF:$<C_COMPILER_ID:GNU>,--param=asan-stack=0,SHELL:-mllvm -asan-stack=0>)
+        endif()
         if(PLC_SANITIZE MATCHES "thread")
             # Everything is instrumented here: announcing locks would only hide their inside.
             target_compile_definitions(${target} PRIVATE PLC_NO_TSAN_ANNOTATIONS)

@@ -48,6 +48,15 @@ PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__count) == 4, "the count fol
 PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__owner) == 8, "the owner follows the count");
 #if defined(__LP64__)
 PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__kind) == 16, "the kind's place on 64-bit machines");
+#elif defined(__i386__)
+PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__kind) == 12, "the kind's place on i386");
+#endif
+#if defined(__x86_64__) && defined(__LP64__)
+PLC_STATIC_ASSERT(sizeof(pthread_mutex_t) == 40, "the size of a mutex");
+#elif defined(__aarch64__)
+PLC_STATIC_ASSERT(sizeof(pthread_mutex_t) == 48, "the size of a mutex");
+#elif defined(__i386__)
+PLC_STATIC_ASSERT(sizeof(pthread_mutex_t) == 24, "the size of a mutex");
 #endif
 
 /* The type with its delegation bits; negative if the mutex was destroyed. A plain read: the kind changes only in init
@@ -91,10 +100,16 @@ struct dropin_rwlockattr {
     int shared; /* goes to __shared */
 };
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
 PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__cur_writer) == 24, "the writer of a rwlock");
 PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__shared) == 28, "the sharing of a rwlock");
 PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__flags) == 48, "the kind of a rwlock");
+PLC_STATIC_ASSERT(sizeof(pthread_rwlock_t) == 56, "the size of a rwlock");
+#elif defined(__i386__)
+PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__cur_writer) == 28, "the writer of a rwlock");
+PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__shared) == 25, "the sharing of a rwlock");
+PLC_STATIC_ASSERT(offsetof(pthread_rwlock_t, __data.__flags) == 24, "the kind of a rwlock");
+PLC_STATIC_ASSERT(sizeof(pthread_rwlock_t) == 32, "the size of a rwlock");
 #endif
 
 /* ---- Exports */
