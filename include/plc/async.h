@@ -30,6 +30,7 @@
 #include <plc/block_on.h>
 #include <plc/condvar.h>
 #include <plc/mutex.h>
+#include <plc/rwlock.h>
 #include <plc/waker.h>
 
 PLC_BEGIN_DECLS
@@ -47,6 +48,12 @@ typedef struct plc_async_waiter {
 
 /* The same without what tells ThreadSanitizer of their order. */
 PLC_API enum plc_poll plc_mutex_lock_async_(plc_mutex_t *mutex, plc_async_waiter_t *waiter, const plc_waker_t *waker);
+PLC_API enum plc_poll plc_condvar_wait_async_(plc_condvar_t *condvar, plc_mutex_t *mutex, plc_async_waiter_t *waiter,
+                                              const plc_waker_t *waker);
+PLC_API enum plc_poll plc_rwlock_read_lock_async_(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                  const plc_waker_t *waker);
+PLC_API enum plc_poll plc_rwlock_write_lock_async_(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                   const plc_waker_t *waker);
 
 /** Takes @p waiter out of whatever it waits for; does nothing if it waits for nothing. A wake that it has been given is
  *  passed on. When it has returned nobody touches the waiter, its waker has been given up, and it waits for nothing. What
@@ -69,6 +76,53 @@ PLC_INLINE void plc_mutex_unlock_async(plc_mutex_t *mutex) PLC_NO_THREAD_SAFETY_
     left = plc_sub_fetch_release(&mutex->state, (uint8_t)PLC_MUTEX_LOCKED_); /* release [M1] */
     if (PLC_UNLIKELY(left != 0))
         plc_mutex_unlock_slow_(mutex, left);
+}
+
+/** Waits on @p condvar with @p mutex. The first poll, which is pending, lets go of the mutex, which the task got by
+ *  polling. READY: the task was notified, and has the mutex again. Tasks and threads are notified in the order in which
+ *  they came, but for threads that are awake (plc/condvar.h). There are no spurious wake-ups; the predicate may be
+ *  false again all the same. A wait that is cancelled leaves the mutex unlocked; a notification that it was given goes to the
+ *  next waiter. */
+PLC_INLINE enum plc_poll plc_condvar_wait_async(plc_condvar_t *condvar, plc_mutex_t *mutex, plc_async_waiter_t *waiter,
+                                                const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    enum plc_poll poll;
+    plc_tsan_release(mutex);
+    poll = plc_condvar_wait_async_(condvar, mutex, waiter, waker);
+    if (poll == PLC_POLL_READY)
+        plc_tsan_acquire(mutex);
+    return poll;
+}
+
+/** Polls for @p lock to read. READY: the task has it, and gives it up with plc_rwlock_read_unlock_async. Too many readers
+ *  abort, as with plc_rwlock_read_lock. */
+PLC_INLINE enum plc_poll plc_rwlock_read_lock_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                    const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    enum plc_poll poll = plc_rwlock_read_lock_async_(lock, waiter, waker);
+    if (poll == PLC_POLL_READY)
+        plc_tsan_acquire(lock);
+    return poll;
+}
+
+/** Gives up @p lock, which the calling task got by polling, to read. */
+PLC_INLINE void plc_rwlock_read_unlock_async(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    plc_tsan_release(lock);
+    plc_rwlock_leave_(lock);
+}
+
+/** Polls for @p lock to write. READY: the task has it, and gives it up with plc_rwlock_write_unlock_async. Unlike a thread
+ *  that waits, a task that does keeps no reader out: it gets the lock at a poll that finds nobody in it. */
+PLC_INLINE enum plc_poll plc_rwlock_write_lock_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                     const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    enum plc_poll poll = plc_rwlock_write_lock_async_(lock, waiter, waker);
+    if (poll == PLC_POLL_READY)
+        plc_tsan_acquire(lock);
+    return poll;
+}
+
+/** Gives up @p lock, which the calling task got by polling, to write. */
+PLC_INLINE void plc_rwlock_write_unlock_async(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    plc_tsan_release(lock);
+    plc_rwlock_give_up_(lock, PLC_RWLOCK_WRITER_, 0, false);
 }
 
 PLC_END_DECLS

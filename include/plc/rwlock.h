@@ -70,14 +70,8 @@ PLC_INLINE bool plc_rwlock_read_lock_until(plc_rwlock_t *lock, plc_deadline_t de
 
 /** Gives up a read lock, however it was had. */
 PLC_INLINE void plc_rwlock_read_unlock(plc_rwlock_t *lock) PLC_RELEASE_SHARED(*lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
-    uintptr_t old, flags;
     plc_rwlock_will_unlock_(lock, PLC_CHECKED_SHARED, PLC_TSAN_READ);
-    old = plc_fetch_sub_release(&lock->state, PLC_RWLOCK_READER_); /* release [R2] */
-    flags = old & (PLC_RWLOCK_READERS_ | PLC_RWLOCK_WRITER_PARKED_);
-    /* One comparison with the largest word that needs attention: a last reader with a writer to wake; the smaller ones
-       are a last reader with nobody to wake, and the mistake of having no reader at all. */
-    if (PLC_UNLIKELY(flags <= (PLC_RWLOCK_READER_ | PLC_RWLOCK_WRITER_PARKED_) && flags != PLC_RWLOCK_READER_))
-        plc_rwlock_last_reader_slow_(lock, old);
+    plc_rwlock_leave_(lock);
     plc_rwlock_unlocked_(lock, PLC_TSAN_READ);
 }
 
@@ -302,7 +296,7 @@ PLC_INLINE void plc_rwlock_upgradable_bump(plc_rwlock_t *lock)
 
 /** Has anybody @p lock, in any mode? Out of date as soon as it is known, unless the caller has it. */
 PLC_INLINE bool plc_rwlock_is_locked(const plc_rwlock_t *lock) {
-    return (plc_load_relaxed(&lock->state) & ~(PLC_RWLOCK_WAITER_BITS_ | PLC_RWLOCK_WRITER_PARKED_)) != 0;
+    return (plc_load_relaxed(&lock->state) & ~PLC_RWLOCK_WAITER_BITS_) != 0;
 }
 
 /** Has a writer @p lock? One that still waits for the readers to leave does not count. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Cancelling a task's wait, whatever it waits for. */
+#include "sync/condvar_tasks.h"
 #include "sync/mutex_tasks.h"
+#include "sync/rwlock_tasks.h"
 
 void plc_async_cancel(plc_async_waiter_t *node) {
     struct plc_waiter *task = plc_task_of(node);
@@ -10,10 +12,14 @@ void plc_async_cancel(plc_async_waiter_t *node) {
     case PLC_TASK_LOCKS_MUTEX:
         plc_mutex_forget_task_(address, task);
         break;
-    case PLC_TASK_IDLE:
-    case PLC_TASK_LOCKS_RWLOCK:
     case PLC_TASK_WAITS:
     case PLC_TASK_LOCKS_AGAIN:
+        plc_condvar_forget_task_(task);
+        break;
+    case PLC_TASK_LOCKS_RWLOCK:
+        plc_rwlock_forget_task_(task);
+        break;
+    case PLC_TASK_IDLE:
         break;
     }
     task->use = PLC_TASK_IDLE;

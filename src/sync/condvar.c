@@ -5,6 +5,7 @@
 #include "parking_lot/lot.h"
 #include "parking_lot/waiting.h"
 #include "platform/platform.h"
+#include "sync/condvar_tasks.h"
 #include "sync/mutex.h"
 
 /* condvar->state, one word
@@ -205,7 +206,7 @@ static uintptr_t conclude_if_somebody_waits(void *context, struct plc_unpark_res
 /* The caller never learns of a notification that this waiter was given: it goes to the next one (I8). */
 static void pass_on(const struct waiter *waiter) {
     if (waiter->unparked || waiter->requeued)
-        plc_lot_unpark_one(key_of(waiter->condvar), conclude_if_somebody_waits, waiter->condvar);
+        plc_condvar_pass_on_(waiter->condvar);
 }
 
 /* The thread jumps away from the wait: without its lock, wherever it was. */
@@ -266,6 +267,28 @@ bool plc_condvar_wait_any_until(plc_condvar_t *condvar, const struct plc_lock_op
                                 plc_deadline_t deadline) {
     const struct plc_condvar_request request = {.ops = ops, .lock = lock, .deadline = deadline};
     return plc_condvar_wait_core_(condvar, &request);
+}
+
+/* ---- For tasks (condvar_tasks.c) */
+
+bool plc_condvar_enter_(plc_condvar_t *condvar, plc_mutex_t *mutex) {
+    const struct plc_condvar_request request = {.mutex = mutex};
+    struct waiter waiter = {.condvar = condvar, .request = &request};
+    return enter(&waiter);
+}
+
+void plc_condvar_settle_(plc_condvar_t *condvar, plc_mutex_t *mutex) {
+    const struct plc_condvar_request request = {.mutex = mutex};
+    struct waiter waiter = {.condvar = condvar, .request = &request};
+    resolve_conflict(&waiter);
+}
+
+void plc_condvar_set_empty_(plc_condvar_t *condvar) {
+    set_empty(condvar);
+}
+
+void plc_condvar_pass_on_(plc_condvar_t *condvar) {
+    plc_lot_unpark_one(key_of(condvar), conclude_if_somebody_waits, condvar);
 }
 
 /* ---- Notifying */

@@ -141,8 +141,8 @@ static bool validate_drain(void *context) {
 static void drain_timed_out(void *context, const void *key, bool was_last) {
     plc_rwlock_t *lock = context;
     (void)key;
-    (void)was_last;                                                 /* nobody else queues here (I5, I8) */
-    plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I5) */
+    if (was_last) /* no task waits for the readers, and no other writer does (I5, I8) */
+        plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I5) */
 }
 
 /* Have the readers left? Then they do not come back (I6). */

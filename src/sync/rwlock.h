@@ -85,10 +85,14 @@ static inline struct plc_waiter *plc_rwlock_first_waiter(struct plc_bucket *buck
     return plc_queue_find_first(bucket, plc_rwlock_key(lock), &previous);
 }
 
-/* With the bucket locked: what Q and H have to be while this waiter, or none, is first in the queue (I1, I2). */
-static inline uintptr_t plc_rwlock_marks_for(const struct plc_waiter *first) {
+/* With the bucket locked: does a task sleep in the lock's queue? */
+bool plc_rwlock_tasks_sleep_(const struct plc_bucket *bucket, const plc_rwlock_t *lock);
+
+/* With the bucket locked: what Q and H have to be while this thread, or none, is the first in the queue (I1, I2). */
+static inline uintptr_t plc_rwlock_marks_for(const struct plc_bucket *bucket, const plc_rwlock_t *lock,
+                                             const struct plc_waiter *first) {
     if (!first)
-        return 0;
+        return PLC_UNLIKELY(bucket->tasks) && plc_rwlock_tasks_sleep_(bucket, lock) ? PARKED : 0;
     return first->phase == PLC_RWLOCK_NAPS ? HEIR : PARKED;
 }
 
@@ -96,6 +100,14 @@ static inline uintptr_t plc_rwlock_marks_for(const struct plc_waiter *first) {
    taken: the W and U of the word. */
 void plc_rwlock_summon(const plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t taken,
                        struct plc_wake_list *wakes);
+
+/* The same for the tasks among them (rwlock_tasks.c). */
+void plc_rwlock_summon_tasks_(const plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t taken,
+                              struct plc_wake_list *wakes);
+
+/* With the bucket locked: the queue has changed, and nobody may be about to look at it. Summons the tasks whose turn it is
+   beside those that have the lock, and clears Q if it is not needed any more. */
+void plc_rwlock_serve_tasks_(plc_rwlock_t *lock, struct plc_bucket *bucket, struct plc_wake_list *wakes);
 
 /* Queues until the mode's share has been added to the word (TAKEN), or until the deadline has passed (KEPT_OUT). Takes
    it at once if nothing keeps it out. */

@@ -80,7 +80,7 @@ static enum verdict inherit(struct entrant *entrant, struct plc_bucket *bucket, 
     bool naps = is_first && now - waiter->summoned_at < PLC_RWLOCK_SLICE_NS;
     if (is_first)
         first = plc_queue_find(waiter->next, plc_rwlock_key(lock), &previous);
-    uintptr_t marks_without = plc_rwlock_marks_for(first);
+    uintptr_t marks_without = plc_rwlock_marks_for(bucket, lock, first);
     uintptr_t marks_with = is_first ? (naps ? HEIR : PARKED) : marks_without;
     enum plc_rwlock_outcome outcome = take_or_mark(entrant, marks_without, too_late ? marks_without : marks_with);
     if (outcome == KEPT_OUT && !too_late)
@@ -90,8 +90,11 @@ static enum verdict inherit(struct entrant *entrant, struct plc_bucket *bucket, 
     entrant->waiting.is_owner = outcome == TAKEN;
     if (outcome == KEPT_OUT)
         return GIVE_UP;
-    if (is_first) /* relaxed: who has set W or U by now will look at Q when it gives them up (I3) */
+    if (is_first) { /* relaxed: who has set W or U by now will look at Q when it gives them up (I3) */
         plc_rwlock_summon(lock, bucket, plc_load_relaxed(&lock->state), wakes);
+        if (PLC_UNLIKELY(bucket->tasks))
+            plc_rwlock_serve_tasks_(lock, bucket, wakes);
+    }
     return outcome == TAKEN ? MINE : REFUSED;
 }
 
@@ -133,7 +136,7 @@ static enum verdict answer_summons(struct entrant *entrant) {
 static void leave_on_time_out(void *context, const void *key, bool was_last) {
     plc_rwlock_t *lock = ((const struct entrant *)context)->lock;
     (void)key;
-    if (was_last)
+    if (was_last && !plc_rwlock_marks_for(plc_bucket_locked(lock), lock, NULL))
         plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)QUEUE_BITS); /* relaxed: Q carries no data (I1) */
 }
 
@@ -164,7 +167,7 @@ static __attribute__((noinline)) enum plc_rwlock_outcome queue_up_within(struct 
     entrant->waiting.waiter->park_token = plc_rwlock_share_of(entrant->mode);
     entrant->waiting.waiter->summoned_at = 0;
     struct plc_bucket *bucket = plc_bucket_lock(lock);
-    uintptr_t marks = plc_rwlock_marks_for(plc_rwlock_first_waiter(bucket, lock));
+    uintptr_t marks = plc_rwlock_marks_for(bucket, lock, plc_rwlock_first_waiter(bucket, lock));
     enum plc_rwlock_outcome outcome = take_or_mark(entrant, marks, marks ? marks : (uintptr_t)PARKED);
     entrant->waiting.is_owner = outcome == TAKEN;
     if (outcome == KEPT_OUT)

@@ -73,14 +73,35 @@ static uintptr_t hand_over(plc_rwlock_t *lock, struct plc_bucket *bucket, uintpt
 
 /* ---- Giving up */
 
-/* Changes the word while the bucket is locked. */
-static void leave_word(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t drop, uintptr_t added) {
-    uintptr_t marks = plc_rwlock_marks_for(plc_rwlock_first_waiter(bucket, lock));
+/* Changes the word while the bucket is locked; returns it as it was. */
+static uintptr_t leave_word(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t drop, uintptr_t added) {
+    uintptr_t marks = plc_rwlock_marks_for(bucket, lock, plc_rwlock_first_waiter(bucket, lock));
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
     uintptr_t next;
     do {
         next = (((state - drop) & ~(uintptr_t)QUEUE_BITS) + added) | marks;
     } while (!plc_cas_release_weak(&lock->state, &state, next)); /* release [R1]; the last access (I7) */
+    return state;
+}
+
+/* Those that wait for the readers to leave. */
+
+static enum plc_filter_op take_every(void *context, uintptr_t park_token) {
+    (void)context;
+    (void)park_token;
+    return PLC_FILTER_UNPARK;
+}
+
+/* Finds them, if they have not left: then they keep the lock alive until they are woken, after this (I7). */
+static uintptr_t clear_writer_parked(void *context, struct plc_unpark_result result) {
+    plc_rwlock_t *lock = context;
+    if (result.unparked)
+        plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I5) */
+    return 0;
+}
+
+static void wake_drainers(plc_rwlock_t *lock) {
+    plc_lot_unpark_filter(plc_rwlock_drain_key(lock), take_every, clear_writer_parked, lock);
 }
 
 /* Gives up under the bucket lock: hands the lock over to the first whose turn it is, or summons them, or leaves it to
@@ -94,14 +115,19 @@ static void release_to_queue(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep,
         granted = hand_over(lock, bucket, keep, &wakes);
     else if (first && first->state == PLC_WAITER_QUEUED)
         plc_rwlock_summon(lock, bucket, keep, &wakes);
-    leave_word(lock, bucket, drop, keep + granted);
+    if (PLC_UNLIKELY(bucket->tasks))
+        plc_rwlock_summon_tasks_(lock, bucket, keep + granted, &wakes);
+    const uintptr_t old = leave_word(lock, bucket, drop, keep + granted);
     plc_bucket_unlock_to_wake(bucket);
     plc_wake_list_wake(&wakes);
+    if (PLC_UNLIKELY(old & WRITER_PARKED))
+        wake_drainers(lock);
 }
 
 void plc_rwlock_release(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair) {
-    /* A heir that naps looks after itself, but not after readers behind it that may come in beside `keep` (I3). */
-    uintptr_t looks = fair || keep ? PARKED | HEIR : PARKED;
+    /* A heir that naps looks after itself, but not after readers behind it that may come in beside `keep` (I3). D
+       is left by an upgrade that was the last reader: tasks wait for the readers. */
+    uintptr_t looks = WRITER_PARKED | (fair || keep ? PARKED | HEIR : PARKED);
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
     while (!(state & looks)) {
         if (plc_cas_release_weak(&lock->state, &state, state - drop + keep)) /* release [R1]; the last access (I7) */
@@ -129,17 +155,9 @@ void plc_rwlock_give_up_slow_(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep
     plc_rwlock_release(lock, drop, keep, fair);
 }
 
-/* Finds the writer that drains, if it has not left: then it keeps the lock alive until it is woken, after this (I7). */
-static uintptr_t clear_writer_parked(void *context, struct plc_unpark_result result) {
-    plc_rwlock_t *lock = context;
-    if (result.unparked)
-        plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (I5) */
-    return 0;
-}
-
 void plc_rwlock_last_reader_slow_(plc_rwlock_t *lock, uintptr_t old) {
     if (PLC_UNLIKELY(!(old & READERS)))
         plc_os_fatal("rwlock", lock, "read unlock of a lock that is not locked for reading");
     if (old & WRITER_PARKED)
-        plc_lot_unpark_one(plc_rwlock_drain_key(lock), clear_writer_parked, lock);
+        wake_drainers(lock);
 }

@@ -31,6 +31,14 @@ struct Task {
         const plc_waker_t mine = waker();
         return plc_mutex_lock_async(mutex, &waiter, &mine);
     }
+    plc_poll read_lock(plc_rwlock_t *lock) {
+        const plc_waker_t mine = waker();
+        return plc_rwlock_read_lock_async(lock, &waiter, &mine);
+    }
+    plc_poll write_lock(plc_rwlock_t *lock) {
+        const plc_waker_t mine = waker();
+        return plc_rwlock_write_lock_async(lock, &waiter, &mine);
+    }
     void cancel() {
         plc_async_cancel(&waiter);
     }

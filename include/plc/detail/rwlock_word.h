@@ -22,7 +22,7 @@ PLC_STATIC_ASSERT(sizeof(plc_rwlock_t) == sizeof(void *), "a reader-writer lock 
     { 0 }
 
 #define PLC_RWLOCK_PARKED_ ((uintptr_t)1)        /* who gives up W or U must look into the lock's queue */
-#define PLC_RWLOCK_WRITER_PARKED_ ((uintptr_t)2) /* the draining writer sleeps */
+#define PLC_RWLOCK_WRITER_PARKED_ ((uintptr_t)2) /* the draining writer, or a task, waits for the last reader */
 #define PLC_RWLOCK_UPGRADABLE_ ((uintptr_t)4)    /* held upgradable, by one of the readers */
 #define PLC_RWLOCK_WRITER_ ((uintptr_t)8)        /* held by a writer, or as soon as the readers have left */
 #define PLC_RWLOCK_HEIR_ ((uintptr_t)16)         /* the first in the queue naps, and will look by itself */
@@ -36,7 +36,8 @@ PLC_STATIC_ASSERT(sizeof(plc_rwlock_t) == sizeof(void *), "a reader-writer lock 
 #define PLC_RWLOCK_READ_BLOCKERS_ (PLC_RWLOCK_WRITER_ | PLC_RWLOCK_FULL_)
 #define PLC_RWLOCK_WRITE_BLOCKERS_ (PLC_RWLOCK_WRITER_ | PLC_RWLOCK_UPGRADABLE_)
 #define PLC_RWLOCK_QUEUE_BITS_ (PLC_RWLOCK_PARKED_ | PLC_RWLOCK_HEIR_)
-#define PLC_RWLOCK_WAITER_BITS_ (PLC_RWLOCK_QUEUE_BITS_ | PLC_RWLOCK_EAGER_) /* say something about waiters only */
+/* All that say something about waiters only. */
+#define PLC_RWLOCK_WAITER_BITS_ (PLC_RWLOCK_QUEUE_BITS_ | PLC_RWLOCK_EAGER_ | PLC_RWLOCK_WRITER_PARKED_)
 
 /* How a thread wants the lock. */
 enum plc_rwlock_mode_ {
@@ -106,6 +107,16 @@ static inline bool plc_rwlock_try_(plc_rwlock_t *lock, uintptr_t blockers, uintp
     while (!taken && !(state & blockers))
         taken = plc_cas_acquire_weak(&lock->state, &state, state + gain); /* acquire [R1], a writer [R2] too */
     return taken;
+}
+
+/* Gives up a read lock. */
+static inline void plc_rwlock_leave_(plc_rwlock_t *lock) {
+    uintptr_t old = plc_fetch_sub_release(&lock->state, PLC_RWLOCK_READER_); /* release [R2] */
+    uintptr_t flags = old & (PLC_RWLOCK_READERS_ | PLC_RWLOCK_WRITER_PARKED_);
+    /* One comparison with the largest word that needs attention: a last reader with somebody to wake; the smaller ones
+       are a last reader with nobody to wake, and the mistake of having no reader at all. */
+    if (PLC_UNLIKELY(flags <= (PLC_RWLOCK_READER_ | PLC_RWLOCK_WRITER_PARKED_) && flags != PLC_RWLOCK_READER_))
+        plc_rwlock_last_reader_slow_(lock, old);
 }
 
 /* Gives up `drop`, keeps `keep`, in one exchange if the word is exactly `drop`. */

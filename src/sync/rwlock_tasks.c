@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Tasks that wait for the reader-writer lock, in the same queue as the threads. */
+#include "sync/rwlock_tasks.h"
+
+#include "platform/platform.h"
+#include "platform/tuning.h"
+#include "sync/rwlock.h"
+
+/* A task waits in one of two queues:
+ *
+ *   kept out by                     queue, and kind               is woken by
+ *   W (or U, if it is to write)     the lock's, RWLOCK_TASK       a release of W or U, if it finds Q
+ *   readers alone, if it is to      that of the draining writer,  the last reader, if it finds D; a release of W or U, if an
+ *   write: it takes no W before     RWLOCK_DRAIN                  upgrade has made an end of the readers
+ *
+ * Invariants (docs/design/async.md argues for them; those of rwlock.md hold of the threads)
+ *   T1  Unlocked, Q is set exactly if the first thread, if there is one, does not nap, and if there is none, exactly if a
+ *       task is QUEUED in the lock's queue.
+ *   T2  Unlocked, if a task is QUEUED in the lock's queue and neither W nor U is set, then a release is on its way to the
+ *       bucket, or the first thread is SUMMONED, or a task that is to write was woken and was not polled since: whoever of them
+ *       leaves the queue without having taken W or U summons those behind it.
+ *   T3  D is set exactly if somebody is queued in the draining writer's queue. If W is not set meanwhile, then there are
+ *       readers, or the last of them is on its way there, or has become a writer, whose release looks.
+ *
+ * A task's park_token is what it wants to add to the word: READER or WRITER. Memory order: sync/rwlock.c. */
+
+static struct plc_lot_key key_of(const plc_rwlock_t *lock) {
+    return plc_lot_key(lock, PLC_WAITER_RWLOCK_TASK);
+}
+
+/* Is who wants to add this kept out by somebody whose release will look into the lock's queue? */
+static bool is_kept_out(uintptr_t state, uintptr_t share) {
+    return state & (share == READER ? WRITER : WRITER | UPGRADABLE);
+}
+
+/* ---- For those who work on the queue. The bucket is locked. */
+
+bool plc_rwlock_tasks_sleep_(const struct plc_bucket *bucket, const plc_rwlock_t *lock) {
+    const struct plc_waiter *waiter = bucket->head;
+    while (waiter && !(waiter->state == PLC_WAITER_QUEUED && plc_waiter_matches(waiter, key_of(lock))))
+        waiter = waiter->next;
+    return waiter != NULL;
+}
+
+/* A task that was woken to write is waited for only so long, from when this is first asked. */
+static bool is_overdue(struct plc_waiter *task) {
+    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    if (task->summoned_at == 0)
+        task->summoned_at = now;
+    return now - task->summoned_at > PLC_RWLOCK_SLICE_NS;
+}
+
+static void summon(struct plc_waiter *task, struct plc_wake_list *wakes) {
+    task->state = PLC_WAITER_DUE;
+    task->summoned_at = 0;
+    wakes->tasks_at = task->address;
+}
+
+/* Whose turn it is, is as with threads; they are passed on the way, and are somebody else's business. */
+void plc_rwlock_summon_tasks_(const plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t taken,
+                              struct plc_wake_list *wakes) {
+    struct plc_waiter *waiter = bucket->head;
+    for (; waiter && !(taken & WRITER); waiter = waiter->next) {
+        const bool is_task = plc_waiter_matches(waiter, key_of(lock));
+        if (!is_task && !plc_waiter_matches(waiter, plc_rwlock_key(lock)))
+            continue;
+        if ((taken & UPGRADABLE) && waiter->park_token != READER)
+            continue;
+        if (is_task && waiter->state == PLC_WAITER_QUEUED)
+            summon(waiter, wakes);
+        else if (is_task && is_overdue(waiter))
+            continue;
+        taken |= waiter->park_token & (WRITER | UPGRADABLE);
+    }
+}
+
+void plc_rwlock_serve_tasks_(plc_rwlock_t *lock, struct plc_bucket *bucket, struct plc_wake_list *wakes) {
+    /* relaxed: who has set W or U by now will look at Q when it gives them up (T2) */
+    plc_rwlock_summon_tasks_(lock, bucket, plc_load_relaxed(&lock->state), wakes);
+    /* relaxed: Q changes only under the bucket lock, and carries no data */
+    if ((plc_load_relaxed(&lock->state) & PARKED) &&
+        !plc_rwlock_marks_for(bucket, lock, plc_rwlock_first_waiter(bucket, lock)))
+        plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)PARKED);
+}
+
+/* ---- Leaving a queue */
+
+static void leave(plc_rwlock_t *lock, struct plc_waiter *task) {
+    struct plc_wake_list wakes = {0};
+    const void *address = plc_load_relaxed(&task->address); /* relaxed: its owner's own */
+    struct plc_bucket *bucket = plc_bucket_lock(address);
+    plc_waker_t old = plc_task_take_waker(task);
+    if (plc_task_is_queued(task)) {
+        plc_task_remove(bucket, task);
+        if (address == lock)
+            plc_rwlock_serve_tasks_(lock, bucket, &wakes);
+        else if (!plc_queue_contains(bucket->head, plc_rwlock_drain_key(lock)))
+            plc_fetch_and_relaxed(&lock->state, ~(uintptr_t)WRITER_PARKED); /* relaxed: D carries no data (T3) */
+    }
+    plc_bucket_unlock_to_wake(bucket);
+    plc_wake_list_wake(&wakes);
+    plc_waker_drop(&old);
+}
+
+static enum plc_poll finish(plc_rwlock_t *lock, struct plc_waiter *task) {
+    if (task->use != PLC_TASK_IDLE)
+        leave(lock, task);
+    task->use = PLC_TASK_IDLE;
+    return PLC_POLL_READY;
+}
+
+/* ---- Polling */
+
+/* Takes the lock if nothing keeps it out, whoever waits. */
+static bool barge(plc_rwlock_t *lock, uintptr_t share) {
+    const uintptr_t blockers = share == READER ? WRITER : WRITER | UPGRADABLE | READERS;
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
+    while (!(state & blockers)) {
+        if (PLC_UNLIKELY(plc_rwlock_is_full_for(state, share)))
+            plc_os_fatal("rwlock", lock, "read lock: there are too many readers");
+        if (plc_cas_acquire_weak(&lock->state, &state, (state & ~(uintptr_t)EAGER) + share)) /* acquire [R1] [R2] */
+            return true;
+    }
+    return false;
+}
+
+/* With the bucket locked: makes Q right for a task that sleeps; false if nothing keeps it out any more. */
+static bool mark_queue(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t share) {
+    uintptr_t marks = plc_rwlock_marks_for(bucket, lock, plc_rwlock_first_waiter(bucket, lock));
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it, or it is right */
+    marks = marks ? marks : PARKED;
+    while (is_kept_out(state, share)) {
+        const uintptr_t marked = (state & ~(uintptr_t)QUEUE_BITS) | marks;
+        /* relaxed: Q and H carry no data */
+        if (state == marked || plc_cas_relaxed_weak(&lock->state, &state, marked))
+            return true;
+    }
+    return false;
+}
+
+/* With the bucket locked of those who wait for the readers: sets D, unless there are none, or more than these keep out. */
+static bool mark_drain(plc_rwlock_t *lock) {
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it, or it is right */
+    while ((state & READERS) && !is_kept_out(state, WRITER)) {
+        /* relaxed: D carries no data, and is cleared only under this bucket lock (T3) */
+        if ((state & WRITER_PARKED) || plc_cas_relaxed_weak(&lock->state, &state, state | WRITER_PARKED))
+            return true;
+    }
+    return false;
+}
+
+enum outcome { SLEEPS, NEEDS_WAKER, LOOK_AGAIN };
+
+/* Sleeps in the queue of this key, in the place that the task has there or at the end, with the waker that is there already
+   or with *waker, in place of which it leaves the old one. */
+static enum outcome sleep_in(plc_rwlock_t *lock, struct plc_lot_key key, struct plc_waiter *task,
+                             const plc_waker_t *wanted, plc_waker_t *waker) {
+    enum outcome outcome = NEEDS_WAKER;
+    struct plc_bucket *bucket = plc_bucket_lock(key.address);
+    const bool is_queued = task->use != PLC_TASK_IDLE && plc_task_is_queued(task) && plc_waiter_matches(task, key);
+    const bool has_waker = is_queued && plc_task_has_waker(task, wanted);
+    if (has_waker || plc_waker_is_set(waker)) {
+        const bool marked = key.address == lock ? mark_queue(lock, bucket, task->park_token) : mark_drain(lock);
+        outcome = marked ? SLEEPS : LOOK_AGAIN;
+    }
+    if (outcome == SLEEPS) {
+        if (!is_queued)
+            plc_task_enqueue(bucket, task, key);
+        task->state = PLC_WAITER_QUEUED;
+    }
+    if (outcome == SLEEPS && !has_waker) {
+        plc_waker_t old = task->waker;
+        task->waker = *waker;
+        *waker = old;
+    }
+    plc_bucket_unlock(bucket);
+    if (outcome == SLEEPS)
+        task->use = PLC_TASK_LOCKS_RWLOCK;
+    return outcome;
+}
+
+/* The queue in which the task has to wait as things are. */
+static struct plc_lot_key queue_for(const plc_rwlock_t *lock, uintptr_t share) {
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: looked at again under the bucket lock */
+    return share == READER || is_kept_out(state, share) ? key_of(lock) : plc_rwlock_drain_key(lock);
+}
+
+static void must_be_the_same(const struct plc_waiter *task, const plc_rwlock_t *lock, uintptr_t share) {
+    const void *address = plc_load_relaxed(&task->address); /* relaxed: its owner's own */
+    bool is_here = address == lock || address == plc_rwlock_drain_key(lock).address;
+    if (task->use != PLC_TASK_IDLE && !(task->use == PLC_TASK_LOCKS_RWLOCK && is_here && task->park_token == share))
+        plc_os_fatal("async waiter", task, "polled for one thing while it waits for another");
+}
+
+/* Sleeps in the queue of this key; in another one it waits no longer. *waker: one that the task may have, or none. */
+static enum outcome sleep_in_only(plc_rwlock_t *lock, struct plc_lot_key key, struct plc_waiter *task, uintptr_t share,
+                                  const plc_waker_t *wanted, plc_waker_t *waker) {
+    if (task->use != PLC_TASK_IDLE && plc_load_relaxed(&task->address) != key.address) { /* relaxed: its owner's own */
+        leave(lock, task);
+        task->use = PLC_TASK_IDLE;
+        return LOOK_AGAIN;
+    }
+    if (task->use == PLC_TASK_IDLE) {
+        task->park_token = share;
+        if (!plc_waker_is_set(waker))
+            return NEEDS_WAKER;
+    }
+    return sleep_in(lock, key, task, wanted, waker);
+}
+
+static enum plc_poll poll_for(plc_rwlock_t *lock, struct plc_waiter *task, uintptr_t share, const plc_waker_t *wanted) {
+    plc_waker_t waker = {NULL, NULL};
+    enum outcome outcome = LOOK_AGAIN;
+    must_be_the_same(task, lock, share);
+    while (outcome != SLEEPS && !barge(lock, share)) {
+        if (outcome == NEEDS_WAKER)
+            waker = plc_waker_clone(wanted);
+        plc_bucket_table_prepare();
+        outcome = sleep_in_only(lock, queue_for(lock, share), task, share, wanted, &waker);
+    }
+    plc_waker_drop(&waker);
+    return outcome == SLEEPS ? PLC_POLL_PENDING : finish(lock, task);
+}
+
+enum plc_poll plc_rwlock_read_lock_async_(plc_rwlock_t *lock, plc_async_waiter_t *node, const plc_waker_t *waker) {
+    return poll_for(lock, plc_task_of(node), READER, waker);
+}
+
+enum plc_poll plc_rwlock_write_lock_async_(plc_rwlock_t *lock, plc_async_waiter_t *node, const plc_waker_t *waker) {
+    return poll_for(lock, plc_task_of(node), WRITER, waker);
+}
+
+/* ---- Giving up */
+
+void plc_rwlock_forget_task_(struct plc_waiter *task) {
+    const char *address = plc_load_relaxed(&task->address); /* relaxed: its owner's own */
+    bool waits_for_readers = (uintptr_t)address % sizeof(plc_rwlock_t) != 0;
+    leave((plc_rwlock_t *)(uintptr_t)(address - waits_for_readers), task);
+}
