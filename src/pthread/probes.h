@@ -12,7 +12,16 @@
    glibc calls the provider libpthread up to version 2.33 and libc since. */
 #ifdef DROPIN_PROBES
 
+#ifdef __clang__
+/* Left the choice, clang puts arguments into memory: that would be more than a nop. */
+#define STAP_SDT_ARG_CONSTRAINT nr
+#endif
 #include <sys/sdt.h>
+
+#ifdef __clang__
+/* Of sdt.h's own macros, wherever they are expanded. */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 
 #ifndef DROPIN_PROBE_PROVIDER
 #define DROPIN_PROBE_PROVIDER libpthread

@@ -19,6 +19,7 @@ typedef plc_rwlock_t rwlock_type;
 #define wait_for plc_condvar_wait
 #define read_lock plc_rwlock_read_lock
 #define write_lock plc_rwlock_write_lock
+#define RWLOCK_INITIALIZER PLC_RWLOCK_INIT
 #else
 typedef pthread_mutex_t mutex_type;
 typedef pthread_cond_t condition_type;
@@ -27,6 +28,8 @@ typedef pthread_rwlock_t rwlock_type;
 #define wait_for pthread_cond_wait
 #define read_lock pthread_rwlock_rdlock
 #define write_lock pthread_rwlock_wrlock
+/* A reader of this kind waits in one piece; one of the default kind looks now and then whether it may read through. */
+#define RWLOCK_INITIALIZER PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
 #endif
 
 /* The program is not linked to libplc where it uses pthread's locks: it comes with what is preloaded. */
@@ -37,7 +40,7 @@ typedef pthread_rwlock_t rwlock_type;
 /* Zeroed memory is a lock of either. */
 mutex_type first, second, idle, of_the_condition;
 condition_type condition;
-rwlock_type table;
+rwlock_type table = RWLOCK_INITIALIZER;
 #ifdef BLOCKED_ON_LIBPLC
 plc_once_t once;
 #endif
