@@ -8,8 +8,8 @@
 #include <plc/atomic_waker.h>
 #include <plc/block_on.h>
 #include <plc/condvar.h>
-#include <plc/debug.h>
 #include <plc/deadline.h>
+#include <plc/debug.h>
 #include <plc/driver.h>
 #include <plc/driver_parker.h>
 #include <plc/mutex.h>
