@@ -24,7 +24,7 @@ static const struct plc_debug_hooks hooks = {.wait_end = count};
 /* kill -USR1 tells who waits for what, and since when; the program goes on. */
 static void dump(int signal_number) {
     (void)signal_number;
-    plc_debug_dump(STDERR_FILENO);
+    plc_debug_dump(STDERR_FILENO); /* NOLINT(bugprone-signal-handler): made for it */
 }
 
 static void *wait_for_payment(void *unused) {

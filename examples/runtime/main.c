@@ -105,7 +105,7 @@ static void test(const char *name, int (*open_driver)(plc_driver_t **), unsigned
         expect(pthread_create(&clients[i], NULL, be_client, (void *)(uintptr_t)i) == 0, "no thread");
     for (size_t i = 0; i < CLIENTS; i++)
         pthread_join(clients[i], NULL);
-    expect(atomic_load(&server.connections) == CLIENTS * CONNECTIONS, "connections were lost");
+    expect(atomic_load(&server.connections) == (size_t)CLIENTS * CONNECTIONS, "connections were lost");
     runtime_stop(runtime);
 
     struct echo_server impatient = {.patience_ns = 1000000};

@@ -31,7 +31,7 @@ static bool make_room(struct poll_driver *self, size_t needed) {
         return true;
     size_t capacity = needed * 2;
     struct pollfd *asked = plc_allocate(capacity * sizeof *asked);
-    plc_io_t **ios = plc_allocate(capacity * sizeof *ios);
+    plc_io_t **ios = plc_allocate(capacity * sizeof(plc_io_t *)); /* NOLINT(bugprone-sizeof-expression): pointers */
     if (!asked || !ios) {
         plc_release(asked);
         plc_release(ios);

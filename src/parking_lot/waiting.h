@@ -26,10 +26,11 @@ struct plc_waiting {
     struct plc_waiter on_stack;
 };
 
-/* Torn out, the wait is taken back: see resign. */
+/* Torn out, the wait is taken back: see resign. NOLINTBEGIN(bugprone-macro-parentheses): the name is declared */
 #define PLC_WAITING(name)                                                                                              \
     __attribute__((cleanup(plc_waiting_unwind))) struct plc_waiting name;                                              \
     name.undo.action = NULL
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void plc_waiting_unwind(struct plc_waiting *waiting) {
     plc_undo_unwind(&waiting->undo);

@@ -106,7 +106,8 @@ bool plc_os_is_asynchronous(void) {
 
 void plc_os_sleep_begins(void *unused) {
     (void)unused;
-    (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* acts on what is pending */
+    /* Acts on what is pending. NOLINTNEXTLINE(concurrency-thread-canceltype-asynchronous): it is what the program had chosen */
+    (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 }
 
 void plc_os_sleep_ends(void *unused) {

@@ -16,7 +16,7 @@ bool plc_mutex_tasks_sleep_(const struct plc_bucket *bucket, const plc_mutex_t *
 bool plc_mutex_serve_tasks_(plc_mutex_t *mutex, struct plc_bucket *bucket, plc_waker_t *to_wake);
 
 /* Polls for the mutex; while it is pending the task is used for `use`. */
-enum plc_poll plc_mutex_poll_(plc_mutex_t *mutex, struct plc_waiter *task, const plc_waker_t *waker,
+enum plc_poll plc_mutex_poll_(plc_mutex_t *mutex, struct plc_waiter *task, const plc_waker_t *wanted,
                               enum plc_task_use use);
 
 /* With no bucket locked: the task no longer waits for the mutex; its wake is passed on. */

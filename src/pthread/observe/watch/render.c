@@ -33,7 +33,7 @@ struct start {
 
 static void copy(char *to, size_t size, const char *text) {
     if (text != NULL && strlen(text) < size)
-        (void)strcpy(to, text);
+        memcpy(to, text, strlen(text) + 1);
 }
 
 void render_start(void) {
@@ -125,10 +125,10 @@ bool render(const char *text, size_t length, int fd) {
     if (renderer[0] == '\0')
         return false;
     int input = file_with(text, length);
-    char *stacks = observe_pages(2 * STACK_SIZE);
+    char *stacks = observe_pages((size_t)2 * STACK_SIZE);
     bool done = input >= 0 && stacks != NULL && render_by(stacks, input, fd);
     if (stacks != NULL)
-        (void)munmap(stacks, 2 * STACK_SIZE);
+        (void)munmap(stacks, (size_t)2 * STACK_SIZE);
     if (input >= 0)
         (void)close(input);
     return done;
