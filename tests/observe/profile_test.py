@@ -150,6 +150,31 @@ class Profile(unittest.TestCase):
             self.assertGreaterEqual(report["acquisitions"], 2_000_000)
             self.assertEqual(report["dropped"]["acquisitions"] > 0, report["locks_seen"] < 1_000_000)
 
+    def test_threads_that_come_at_once_count_exactly(self):
+        count, threads, rounds = 5000, 4, 2
+        done, report = self.run_profile(program("many_locks"), str(count), "shared")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(report["acquisitions"], 2 * count * threads * rounds)
+        self.assertEqual(report["locks_seen"], 2 * count)
+        self.assertEqual(set(report["dropped"].values()), {0})
+
+    def test_without_python_nothing_is_lost(self):
+        path = self.directory / "raw"
+        nothing = self.directory / "nothing"
+        nothing.mkdir()
+        done = subprocess.run([PLC_RUN, "--profile", "--output", str(path), program("three_locks"), "_exit"],
+                              capture_output=True, text=True, env={"PATH": str(nothing)}, check=False)
+        self.assertEqual(done.returncode, 7)
+        saved, = self.directory.glob("raw.*.raw")
+        self.assertIn(f"what was gathered is in {saved}", done.stderr)
+        self.assertLess(saved.stat().st_blocks * 512, 8 << 20)  # with holes
+        report = [os.path.join(os.path.dirname(PLC_RUN), "plc-report"), "--output", str(path)]
+        subprocess.run([*report, str(saved)], check=True, capture_output=True)
+        self.check_three_locks(done.stdout, json.loads((self.directory / "raw.json").read_text()))
+        other = subprocess.run([*report, __file__], check=False, capture_output=True, text=True)
+        self.assertEqual(other.returncode, 1)
+        self.assertRegex(other.stderr, "it is (cut off|not a profile)")
+
     def test_what_is_dropped_is_counted(self):
         done, report = self.run_profile(program("many_locks"), "1010000")
         self.assertEqual(done.returncode, 0, done.stderr)
