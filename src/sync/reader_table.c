@@ -168,7 +168,7 @@ static bool wait_until_left(struct plc_reader_slot *slot, const void *lock, plc_
     struct plc_spin spin;
     plc_spin_init(&spin);
     while (!has_left(slot, lock)) {
-        if (!plc_spin_once(&spin))
+        if (!plc_spin_once_evenly(&spin, PLC_RWLOCK_DRAIN_PAUSES, PLC_RWLOCK_DRAIN_ROUNDS))
             return sleep_until_left(slot, lock, deadline);
     }
     return true;
