@@ -337,4 +337,29 @@ TEST(Libplc, TheWordIsOneByteOfGlibcs) {
     ASSERT_EQ(pthread_mutex_unlock(&mutex.value), 0);
 }
 
+/* A plugin that was loaded with RTLD_DEEPBIND, or a function that was looked up in libc itself, is glibc's; the rest of the program
+   has ours. As long as nobody waits they may share a mutex. */
+TEST(Mixed, UncontendedUseFromBothSidesSurvives) {
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    ASSERT_NE(libc, nullptr);
+    auto lock = reinterpret_cast<int (*)(pthread_mutex_t *)>(dlsym(libc, "pthread_mutex_lock"));
+    auto unlock = reinterpret_cast<int (*)(pthread_mutex_t *)>(dlsym(libc, "pthread_mutex_unlock"));
+    for (int type : {PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK}) {
+        MutexAttributes attributes(type);
+        pthread_mutex_t mutex;
+        ASSERT_EQ(pthread_mutex_init(&mutex, &attributes.value), 0);
+        for (int i = 0; i < 3; ++i) {
+            EXPECT_EQ(lock(&mutex), 0);
+            EXPECT_EQ(elsewhere([&] { return pthread_mutex_trylock(&mutex); }), EBUSY);
+            EXPECT_EQ(pthread_mutex_unlock(&mutex), 0);
+            EXPECT_EQ(pthread_mutex_lock(&mutex), 0);
+            EXPECT_EQ(elsewhere([&] { return pthread_mutex_trylock(&mutex); }), EBUSY);
+            EXPECT_EQ(unlock(&mutex), 0);
+        }
+        EXPECT_EQ(mutex.__data.__lock, 0);
+        EXPECT_EQ(mutex.__data.__owner, 0);
+    }
+    dlclose(libc);
+}
+
 } // namespace
