@@ -9,8 +9,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +19,8 @@
    signal, only a wait that asks for such children (__WCLONE) sees it, and we take it away at once; the second, which becomes the renderer,
    is then nobody's child. Both share our memory and stop us until they are done with it, as vfork's child does: so a large process
    is not copied, and handlers for forks do not run. That the renderer has ended we learn from a pipe. */
-enum { STACK_SIZE = 1 << 16, FIRST_FD = 200, NOTICE_FD = 3 };
+#define STACK_SIZE ((size_t)1 << 16)
+enum { FIRST_FD = 200, NOTICE_FD = 3 };
 
 static char renderer[4096]; /* empty: there is none */
 static char search_path[4096 + sizeof "PATH="];
@@ -31,15 +32,11 @@ struct start {
     char *stack; /* of the second child */
 };
 
-static void copy(char *to, size_t size, const char *text) {
-    if (text != NULL && strlen(text) < size)
-        memcpy(to, text, strlen(text) + 1);
-}
-
 void render_start(void) {
-    copy(renderer, sizeof renderer, getenv("PLC_WATCH_RENDERER"));
-    (void)strcpy(search_path, "PATH=");
-    copy(search_path + strlen("PATH="), sizeof search_path - strlen("PATH="), getenv("PATH"));
+    const char *program = getenv("PLC_WATCH_RENDERER");
+    const char *path = getenv("PATH");
+    (void)snprintf(renderer, sizeof renderer, "%s", program == NULL ? "" : program);
+    (void)snprintf(search_path, sizeof search_path, "PATH=%s", path == NULL ? "" : path);
 }
 
 /* ---- The two children, which are in our memory */
@@ -125,10 +122,10 @@ bool render(const char *text, size_t length, int fd) {
     if (renderer[0] == '\0')
         return false;
     int input = file_with(text, length);
-    char *stacks = observe_pages((size_t)2 * STACK_SIZE);
+    char *stacks = observe_pages(2 * STACK_SIZE);
     bool done = input >= 0 && stacks != NULL && render_by(stacks, input, fd);
     if (stacks != NULL)
-        (void)munmap(stacks, (size_t)2 * STACK_SIZE);
+        (void)munmap(stacks, 2 * STACK_SIZE);
     if (input >= 0)
         (void)close(input);
     return done;
