@@ -93,8 +93,7 @@ static __attribute__((noinline)) struct watched_thread *begin_record(void) {
         record->held_count = 0;
         record->held_beyond = 0;
         record->wait_count = 0;
-        for (unsigned i = 0; i < CALL_STACK_REMEMBERED; i++)
-            record->stacks.stacks[i].id = 0;
+        record->stack.top = NULL;
         record->orders_epoch = 0;
         self_record = record;
     }

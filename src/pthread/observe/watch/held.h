@@ -51,7 +51,7 @@ struct watched_thread {
     unsigned wait_count;
     struct held_lock held[HELD_MOST];
     struct watched_wait waits[WAITS_MOST];
-    struct call_stack_memory stacks;
+    struct call_stack_thread stack;
     uint64_t orders_seen[ORDERS_REMEMBERED]; /* for lock_order.c */
     uint32_t orders_epoch;
     uint64_t visit; /* for deadlock.c, under held_lock_all() */

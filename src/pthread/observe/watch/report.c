@@ -114,8 +114,8 @@ void report_text(struct report *report, const char *format, ...) {
 }
 
 void report_stack(struct report *report, call_stack_id stack) {
-    unsigned depth;
-    const uintptr_t *addresses = call_stack_addresses(stack, &depth);
+    uintptr_t addresses[CALL_STACK_DEPTH];
+    unsigned depth = call_stack_addresses(stack, addresses);
     if (depth == 0)
         report_text(report, "      (stack not known)\n");
     for (unsigned i = 0; i < depth; i++)

@@ -43,12 +43,18 @@ static bool readers_queue(const void *object, enum observe_mode mode) {
     return mode != OBSERVE_MUTEX && kind_of(object, mode) == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
 }
 
+static enum call_stack_way way_of(unsigned flags) {
+    if ((flags & OBSERVE_AFTER_COND) != 0)
+        return CALL_STACK_TAKEN_AFTER_COND;
+    return (flags & OBSERVE_CONTENDED) != 0 ? CALL_STACK_TAKEN_AFTER_WAIT : CALL_STACK_TAKEN;
+}
+
 static void acquired(const void *object, enum observe_mode mode, int kind, unsigned flags, const void *caller) {
     struct watched_thread *self = held_self();
     (void)kind;
     if (self == NULL || (flags & OBSERVE_AGAIN) != 0)
         return;
-    call_stack_id stack = call_stack_find(&self->stacks, caller);
+    call_stack_id stack = call_stack_find(&self->stack, caller, way_of(flags));
     /* Whoever only tries, or waits for a limited time, does not wait for ever. What came after a wait was looked at before it. */
     if (watches_order && (flags & (OBSERVE_TRY | OBSERVE_LIMITED | OBSERVE_CONTENDED | OBSERVE_AFTER_COND)) == 0)
         lock_order_taken(self, object, mode, stack);
@@ -69,7 +75,7 @@ static void wait_begin(const void *object, enum observe_mode mode, bool is_timed
     bool queues = readers_queue(object, mode);
     if (self->held_count == 0 && !(queues && mode == OBSERVE_WRITE))
         return;
-    call_stack_id stack = call_stack_find(&self->stacks, caller);
+    call_stack_id stack = call_stack_find(&self->stack, caller, CALL_STACK_WAIT);
     if (watches_order)
         lock_order_taken(self, object, mode, stack);
     const struct watched_wait wait = {
@@ -93,7 +99,7 @@ static void cond_wait_begin(const void *cond, const void *mutex, bool is_timed, 
     (void)is_timed;
     if (self == NULL || self->held_count == 0 || held_find(self, mutex) != NULL)
         return;
-    call_stack_id stack = call_stack_find(&self->stacks, caller);
+    call_stack_id stack = call_stack_find(&self->stack, caller, CALL_STACK_COND_WAIT);
     if (watches_order)
         lock_order_taken(self, mutex, OBSERVE_MUTEX, stack);
     const struct watched_wait wait = {.object = mutex, .mode = OBSERVE_MUTEX, .cond = cond, .stack = stack};
