@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# watch.sh PLC_RUN WATCH_PROGRAM SOURCE: what plc-run --deadlock and --lock-order say about known mistakes, and about none.
-# SOURCE is the program's, whose marked lines the reports must name.
+# watch.sh PLC_RUN WATCH_PROGRAM SOURCES: what plc-run --deadlock and --lock-order say about known mistakes, and about none.
+# SOURCES is the directory of the program's, whose marked lines the reports must name.
 set -uo pipefail
 plc_run=$1
 program=$2
-source=$3
+sources=$3
 directory=$(mktemp -d)
 report=$directory/report
 background=
@@ -22,9 +22,9 @@ complain() {
     failures=$((failures + 1))
 }
 
-# The line of the mark: line NAME.
-line() {
-    grep -n "at: $1 \*/" "$source" | cut -d: -f1
+# Where the mark is, as a pattern: place NAME.
+place() {
+    (cd "$sources" && grep -n "at: $1 \*/" watch_*.c | cut -d: -f1,2)
 }
 
 # watch STATUS OPTION... SCENARIO: runs it; afterwards the report is there.
@@ -43,7 +43,7 @@ says() {
     local text pattern expression=
     text=$(tr '\n' '~' <"$report")
     for pattern in "$@"; do
-        [[ $pattern != *@* ]] || pattern=" ${pattern%@*} +watch_program\.c:$(line "${pattern#*@}")~"
+        [[ $pattern != *@* ]] || pattern=" ${pattern%@*} +$(place "${pattern#*@}")~"
         expression+=".*$pattern"
     done
     grep -qE -- "$expression" <<<"$text" || complain "no report has, in this order: $*"
@@ -97,8 +97,7 @@ for _ in $(seq 600); do
 done
 counts 1 '^== end of deadlock'
 [ "$(cut -d' ' -f3 "/proc/$background/stat")" = S ] || complain "the program does not wait after the report"
-kill -KILL "$background"
-wait "$background" 2>/dev/null
+{ kill -KILL "$background" && wait "$background"; } 2>/dev/null
 background=
 
 inversion() {
