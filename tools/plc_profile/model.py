@@ -8,6 +8,7 @@ from . import region as raw
 from .symbols import Symbols
 
 MUTEX_KINDS = {0: "normal", 1: "recursive", 2: "errorcheck", 3: "adaptive"}
+SIZES = {raw.MUTEX: 40, raw.RWLOCK: 56, raw.COND: 48}  # glibc on 64-bit machines
 WRAPPER = re.compile(r"mutex|lock|cond|__gthr|monitor|critical", re.IGNORECASE)
 RWLOCK_KINDS = {0: "prefer reader", 1: "prefer writer", 2: "prefer writer, nonrecursive"}
 
@@ -144,7 +145,7 @@ class Builder:
 
     def lock(self, details):
         kind, detail = type_and_kind(details)
-        variable = self.symbols.variable(details.object)
+        variable = self.symbols.variable(details.object, SIZES[details.type])
         name = details.name or (variable[0] if variable and variable[0] else "")
         total = self.seconds(details.total)
         return Lock(

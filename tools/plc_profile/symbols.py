@@ -83,12 +83,12 @@ class Symbols:
         self.learn(address - 1 for address in stack)
         return [frame for address in stack for frame in self.known[address - 1]]
 
-    def variable(self, address):
-        """The name of the variable at this address, and its file; None if it is on the heap or a stack."""
+    def variable(self, address, size):
+        """The name of the variable at this address, and its file; None if it is on the heap or a stack. size: of such a lock."""
         path = self.module_of(address)
         if path is None:
             return None
-        return symbol_at(path, self.own_address(address, path)), path
+        return symbol_at(path, self.own_address(address, path), size), path
 
 
 def run(command, lines):
@@ -161,13 +161,15 @@ def short(name):
     return text.replace("\1", "<").replace("\2", ">").strip() or name
 
 
-def symbol_at(path, address):
-    """The variable there, with an offset if it lies within one."""
+def symbol_at(path, address, item):
+    """The variable there, with an index if it is an array of such items, or an offset if it lies within one."""
     for options in ((), ("-D",)):
         best = None
         for value, size, name in objects_of(path, options):
             if value <= address < value + max(size, 1):
-                best = name if value == address else f"{name}+{address - value}"
+                offset = address - value
+                is_array = size > item and size % item == 0 and offset % item == 0
+                best = f"{name}[{offset // item}]" if is_array else f"{name}+{offset}" if offset else name
         if best:
             return best
     return None

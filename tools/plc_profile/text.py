@@ -4,7 +4,7 @@ import os
 import textwrap
 
 from .model import grouped
-from .units import count, fit, memory, percent, time
+from .units import count, fit, memory, percent, plural, time
 
 WIDTH = 80
 ROWS, PLACES, FRAMES = 25, 3, 6
@@ -42,7 +42,7 @@ def head(out, process, is_running):
     out.append("")
     share = process.waits() / process.acquisitions if process.acquisitions else 0
     waited = process.waited()
-    out.append(f"{count(process.acquisitions)} acquisitions of {count(process.lock_count)} locks; "
+    out.append(f"{plural(process.acquisitions, 'acquisition')} of {plural(process.lock_count, 'lock')}; "
                f"{count(process.waits())} had to wait ({percent(share)}){',' if waited else '.'}")
     if waited:
         busy = waited / process.seconds if process.seconds else 0
@@ -80,8 +80,7 @@ def families(out, locks):
         waited = sum(lock.total for lock in group)
         maker = group[0].maker()
         where = maker.function if maker else group[0].name
-        what = f"{len(group)} {group[0].type}{'es' if group[0].type == 'mutex' else 's'}" if len(group) > 1 else "1 " + group[0].type
-        out.append(f"   {what:<12}{fit(where, 37):<38}{time(waited):>9}{percent(waited / total) if total else '0 %':>8}"
+        out.append(f"   {plural(len(group), group[0].type):<12}{fit(where, 37):<38}{time(waited):>9}{percent(waited / total) if total else '0 %':>8}"
                    f"{count(sum(lock.waits for lock in group)):>10}")
 
 
@@ -128,7 +127,7 @@ def title(out, number, lock):
     if lock.lives > 1:
         where += f", initialised {count(lock.lives)} times"
     out.append(fit(f"   {'at':<12}{where}", WIDTH))
-    origin = lock.maker()
+    origin = lock.maker() if lock.is_initialised else next(iter(lock.origin), None)
     if origin:
         line(out, f"   {'made in' if lock.is_initialised else 'first used':<12}", [origin])
 

@@ -28,6 +28,11 @@ def count(number):
     return str(number)
 
 
+def plural(number, what):
+    ending = "" if number == 1 else "es" if what.endswith("x") else "s"
+    return f"{count(number)} {what}{ending}"
+
+
 def percent(share):
     value = 100 * share
     if 0 < value < 0.01:
