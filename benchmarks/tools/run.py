@@ -15,7 +15,7 @@ import time
 import figures
 import report
 
-QUICK_PEERS = "libplc,libplc_scalable,glibc,std,parking_lot"
+QUICK_PEERS = "libplc,libplc_scalable,glibc,std,parking_lot,tokio"
 # Of the growth matrix, whose cells are slow.
 GROWTH_PEERS = {"libplc", "glibc", "parking_lot", "rust_std"}
 GROWTH_ROUNDS = 3

@@ -7,8 +7,8 @@
  *  a parker, and they share one driver: the first to park runs it; the next ones sleep. An unpark does what is right for
  *  where its parker is: it interrupts the driver, wakes the thread, or leaves a permit.
  *
- *  The driver is never left alone while somebody sleeps: whoever leaves it, be it for an event, a permit or a deadline, has
- *  one of the sleepers take it over, which does not return from its park for that.
+ *  The driver is not left alone while somebody sleeps: when whoever ran it, and left it for an event, a permit or a deadline,
+ *  does not come back within a millisecond or two, one of the sleepers takes it over, and does not return from its park for that.
  *
  *  Zeroed memory is no shared driver; see plc_shared_driver_init. Everything may be freed once no thread parks, unparks
  *  or shuts down here any more. Nothing here allocates; a park blocks, and nothing else does, unless the driver's functions
@@ -18,7 +18,7 @@
  *  it did before the shutdown happens before each park that returns because of it; and each run of the driver happens before
  *  the next one.
  *
- *  Source: the parker of Tokio's multi-thread scheduler, which leaves the driver alone until its last owner comes back.
+ *  Source: the parker of Tokio's multi-thread scheduler, which leaves the driver alone until somebody comes to park.
  *  docs/design/driver.md has the states and edges. */
 #ifndef PLC_DRIVER_PARKER_H
 #define PLC_DRIVER_PARKER_H
@@ -74,7 +74,7 @@ struct plc_driver_park_result {
     bool drove;                         /**< The driver ran: there may be work, whatever the status is. */
 };
 
-/** Makes @p parkers, of which there are @p count, share @p driver. Before any thread uses one. More than 2^29 abort with a
+/** Makes @p parkers, of which there are @p count, share @p driver. Before any thread uses one. More than 2^27 abort with a
  *  message. */
 PLC_API void plc_shared_driver_init(plc_shared_driver_t *shared, const struct plc_driver_ops *ops, void *driver,
                                     plc_driver_parker_t *parkers, size_t count);

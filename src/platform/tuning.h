@@ -70,6 +70,11 @@
 #define PLC_EXPECT_COMPANY false
 #endif
 
+/* A sleeper that keeps watch over a driver which workers leave and come back to looks this often whether one has stayed away. */
+#ifndef PLC_DRIVER_WATCH_NS
+#define PLC_DRIVER_WATCH_NS 1000000
+#endif
+
 /* A notification prefers a waiter that is awake to the first one for at most this long. */
 #ifndef PLC_NOTIFY_PASS_NS
 #define PLC_NOTIFY_PASS_NS 1000000

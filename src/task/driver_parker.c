@@ -21,26 +21,35 @@
  *   NOTIFIED        a permit                                          owner: exchange to EMPTY
  *
  * shared->state
- *   31 ......... 2   1   0
- *  [   sleepers    | S | D ]
+ *   31 ......... 4   3   2   1   0
+ *  [   sleepers    | L | W | S | D ]
  *   D  somebody has the driver      S  shut down, for good
+ *   W  a sleeper keeps watch        L  somebody has left the driver since it last looked
  *   sleepers: how many owners sleep; counted from before the sleep until the owner has set its own state to EMPTY
  *
  *   S D  meaning                                      left by
  *   0 0  the driver is free                           begin_waiting, stop_sleeping, poll: CAS to D; shutdown: or S
- *   0 1  a thread has the driver                      stop_driving: subtracts D; shutdown: or S
- *   1 1  that thread will call the driver's shutdown  stop_driving: subtracts D
+ *   0 1  a thread has the driver                      stop_driving: clears D; shutdown: or S
+ *   1 1  that thread will call the driver's shutdown  stop_driving: clears D
  *   1 0  the driver is shut down, or being so         never
+ *   W is set by a sleeper that was called, and cleared by the same one; L is only set with W, and cleared at the latest with it.
+ *
+ * A worker that handles an event comes back soon, as a rule, and to wake another one for the meantime would cost more than it gains.
+ * So a sleeper that is called does not take the driver at once, but keeps watch: it sleeps on, looks every PLC_DRIVER_WATCH_NS, and
+ * takes the driver if it finds it free. Meanwhile nobody is called. When nobody has left the driver for that long, the watch
+ * ends, and the next one who leaves calls again.
  *
  * Invariants
  *   I1  Only the owner makes EMPTY into PARKED and takes NOTIFIED away. Each other change of a parker's state by another
  *       thread is followed by a wake or by the driver's unpark, so nobody stays where it is beside a permit.
  *   I2  Who has D has the driver. Nobody gets D once S is set, so whoever sees D clear while setting S, or S set while
  *       clearing D, is the only one who does, and calls the driver's shutdown.
- *   I3  A thread becomes a sleeper only while D is set and S is not, in the same step in which it sees that.
- *   I4  If sleepers > 0 and neither D nor S is set, some thread is on its way to change that: either who cleared D or left the
- *       sleepers last and is about to call one, or an owner that is counted but no longer asleep, because it was called,
- *       unparked or timed out. That one takes the driver, or calls another when it leaves the sleepers.
+ *   I3  A thread becomes a sleeper only while D is set and S is not, in the same step in which it sees that. Likewise a watch
+ *       ends, if its sleeper sleeps on.
+ *   I4  If sleepers > 0 and neither D nor S is set, either W is set and its sleeper will look in time, or some thread is on its
+ *       way to change that: who cleared D or left the sleepers last and is about to call one, or an owner that is counted but
+ *       no longer asleep, because it was called, unparked or timed out. That one takes the driver, or keeps watch, or calls
+ *       another when it leaves the sleepers.
  *       So the caller may pass over everybody whose state is not PARKED. A PARKED one that is not counted yet will do as
  *       well: it goes on by begin_waiting, which either takes the driver or finds that another thread has it.
  *       One that is no longer counted must not look PARKED, which is why the count is the last thing a sleeper gives up.
@@ -48,9 +57,9 @@
  * Memory order
  *   [N1] an unpark's exchange-release -> the owner's exchange-acquire that takes the permit. Every change of the state is a
  *        read-modify-write, so a permit carries the release of all unparks since the last one taken.
- *   [N2] stop_driving's subtraction-release -> the acquire of whoever gets D, or of shutdown: what the driver keeps.
- *   [N3] begin_waiting's CAS-release that counts a sleeper -> the acquire of whoever clears D, leaves the sleepers or shuts
- *        down, and calls one: that the sleeper is PARKED.
+ *   [N2] stop_driving's CAS-release -> the acquire of whoever gets D, or of shutdown: what the driver keeps.
+ *   [N3] begin_waiting's CAS-release that counts a sleeper, begin_watch's, which sleeps on -> the acquire of whoever clears D,
+ *        leaves the sleepers or shuts down, and calls one: that the sleeper is PARKED.
  *   [N4] shutdown's or-release -> the acquire of who finds S set: what was done before the shutdown.
  *   There are no fences: whether the driver is free and whether somebody sleeps are said by one word. */
 enum {
@@ -64,7 +73,9 @@ enum {
 enum {
     DRIVEN = 1u,
     SHUT = 2u,
-    SLEEPER = 4u,
+    WATCHED = 4u,
+    LEFT = 8u,
+    SLEEPER = 16u,
 };
 
 static const plc_deadline_t now = {0, PLC_CLOCK_MONOTONIC};
@@ -106,7 +117,7 @@ static void call_one(const plc_driver_parker_t *self) {
 }
 
 static bool is_left_alone(uint32_t state) {
-    return state >= SLEEPER && !(state & (DRIVEN | SHUT));
+    return state >= SLEEPER && !(state & (DRIVEN | SHUT | WATCHED));
 }
 
 /* ---- Running the driver */
@@ -114,12 +125,15 @@ static bool is_left_alone(uint32_t state) {
 /* Returns whether it was shut down meanwhile. */
 static bool stop_driving(const plc_driver_parker_t *self) {
     plc_shared_driver_t *shared = self->shared;
-    uint32_t old = plc_fetch_sub_acq_rel(&shared->state, (uint32_t)DRIVEN); /* release [N2]; acquire [N3] [N4] */
-    if (old & SHUT)
+    uint32_t state = plc_load_relaxed(&shared->state), next; /* relaxed: the CAS looks again */
+    do {
+        next = state & WATCHED ? (state - DRIVEN) | LEFT : state - DRIVEN;
+    } while (!plc_cas_acq_rel_weak(&shared->state, &state, next)); /* release [N2]; acquire [N3] [N4] */
+    if (state & SHUT)
         shared->ops->shutdown(shared->driver);
-    else if (is_left_alone(old - DRIVEN))
+    else if (is_left_alone(next))
         call_one(self);
-    return old & SHUT;
+    return state & SHUT;
 }
 
 /* False: there is a permit. */
@@ -189,22 +203,73 @@ static enum role begin_waiting(plc_shared_driver_t *shared) {
     }
 }
 
-/* Returns the state that the sleep ended with; PARKED: by the deadline. */
-static uint32_t sleep_until(plc_driver_parker_t *self, plc_deadline_t deadline) {
-    while (plc_load_relaxed(&self->state) == PARKED && plc_word_wait(&self->state, PARKED, deadline)) {
-        /* relaxed: the exchange looks again; woken for no reason */
+/* The caller was called, and is PARKED again. False if another keeps watch, or there is nothing to watch. */
+static bool begin_watch(plc_shared_driver_t *shared) {
+    uint32_t state = plc_load_relaxed(&shared->state); /* relaxed: the CAS looks again */
+    do {
+        if (state & (SHUT | WATCHED))
+            return false;
+    } while (!plc_cas_release_weak(&shared->state, &state, state | WATCHED)); /* release [N3] */
+    return true;
+}
+
+enum view {
+    LEFT_ALONE, /* the driver is free, or shut down */
+    IN_USE,     /* workers leave it and come back */
+    QUIET,      /* nobody has left it; the watch is over */
+};
+
+/* relaxed throughout: begin_watch has published that the caller is PARKED, and read-modify-writes go on with its release. */
+static enum view look(plc_shared_driver_t *shared) {
+    uint32_t state = plc_load_relaxed(&shared->state);
+    for (;;) {
+        if (!(state & DRIVEN) || state & SHUT)
+            return LEFT_ALONE;
+        uint32_t next = state & LEFT ? state - LEFT : state - WATCHED;
+        if (plc_cas_relaxed_weak(&shared->state, &state, next))
+            return state & LEFT ? IN_USE : QUIET;
     }
-    return plc_exchange_acquire(&self->state, (uint32_t)EMPTY); /* acquire [N1] */
+}
+
+static plc_deadline_t time_to_look(plc_deadline_t deadline) {
+    plc_deadline_t next = plc_deadline_after_ns(PLC_DRIVER_WATCH_NS);
+    return next.ns < deadline.ns ? next : deadline;
+}
+
+/* Sleeps, or keeps watch, until there is something to do, and makes the state EMPTY. Returns what it was; PARKED: the deadline
+   has passed; CALLED: the driver may be free. */
+static uint32_t sleep_until(plc_driver_parker_t *self, plc_deadline_t deadline, bool *watches) {
+    bool is_alone = false;
+    while (!is_alone) {
+        bool in_time = plc_word_wait(&self->state, PARKED, *watches ? time_to_look(deadline) : deadline);
+        uint32_t state = plc_load_relaxed(&self->state); /* relaxed: the exchange looks again */
+        if (state == CALLED && !*watches && deadline.clock == PLC_CLOCK_MONOTONIC) {
+            if (!plc_cas_relaxed(&self->state, &state, (uint32_t)PARKED)) /* relaxed: [N3] publishes it */
+                break;
+            *watches = begin_watch(self->shared);
+            is_alone = !*watches;
+        } else if (state != PARKED || (!in_time && (!*watches || plc_deadline_has_passed(deadline)))) {
+            break;
+        } else if (!in_time) {
+            enum view view = look(self->shared);
+            is_alone = view == LEFT_ALONE;
+            *watches = view != QUIET;
+        }
+    }
+    uint32_t state = plc_exchange_acquire(&self->state, (uint32_t)EMPTY); /* acquire [N1] */
+    return is_alone && state == PARKED ? (uint32_t)CALLED : state;
 }
 
 /* Returns whether the caller has D now, which it gets only if it was called and the driver is free still. */
-static bool stop_sleeping(const plc_driver_parker_t *self, bool was_called) {
+static bool stop_sleeping(const plc_driver_parker_t *self, bool was_called, bool watched) {
     plc_shared_driver_t *shared = self->shared;
     uint32_t state = plc_load_relaxed(&shared->state), next; /* relaxed: the CAS looks again */
     bool drives;
     do {
         drives = was_called && !(state & (DRIVEN | SHUT));
-        next = drives ? (state - SLEEPER) | DRIVEN : state - SLEEPER;
+        next = (drives ? state | DRIVEN : state) - SLEEPER;
+        if (watched)
+            next &= ~(uint32_t)(WATCHED | LEFT);
     } while (!plc_cas_acquire_weak(&shared->state, &state, next)); /* acquire [N2] [N3] */
     if (is_left_alone(next))
         call_one(self);
@@ -246,8 +311,9 @@ struct plc_driver_park_result plc_driver_parker_park_until(plc_driver_parker_t *
             bool notified = plc_exchange_acquire(&self->state, (uint32_t)EMPTY) == NOTIFIED; /* acquire [N1] */
             return result(notified ? PLC_DRIVER_PARK_NOTIFIED : PLC_DRIVER_PARK_SHUT_DOWN, false);
         }
-        uint32_t state = sleep_until(self, deadline);
-        if (stop_sleeping(self, state == CALLED))
+        bool watches = false;
+        uint32_t state = sleep_until(self, deadline, &watches);
+        if (stop_sleeping(self, state == CALLED, watches))
             return drive(self, deadline);
         if (state == NOTIFIED)
             return result(PLC_DRIVER_PARK_NOTIFIED, false);

@@ -15,7 +15,7 @@ constexpr plc_deadline_t long_past = {0, PLC_CLOCK_MONOTONIC};
 
 /* src/task/driver_parker.c has the numbers. */
 enum : uint32_t { EMPTY, PARKED, NOTIFIED, PARKED_DRIVER };
-constexpr uint32_t driven = 1, sleeper = 4;
+constexpr uint32_t driven = 1, sleeper = 16;
 
 class DriverParker : public testing::Test {
   protected:

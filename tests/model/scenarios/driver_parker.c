@@ -100,40 +100,60 @@ static void leave_at_the_deadline(int self) {
     }
 }
 
-/* T0 has the driver, and T2 sleeps. T1 comes, and T0 leaves and calls it, which is just then on its way out, for it was unparked,
-   or for its time is over. T1 is busy then, and T2 has to take the driver. */
+static uint32_t shared_state(void) {
+    return plc_load_relaxed(&shared.state);
+}
+
+enum { DRIVEN = 1, WATCHED = 4, ONE_ASLEEP = 16 };
+
 static void wait_for_state(uint32_t least) {
-    while (plc_load_relaxed(&shared.state) < least)
+    while (shared_state() < least)
         mc_yield();
 }
 
-static void called_on_the_way_out(int self, plc_deadline_t deadline) {
-    const uint32_t driven = 1, driven_and_one_asleep = 5;
+/* T0 has the driver, and T2 sleeps. T1 comes, and T0 leaves and calls it, which is just then on its way out, for it was unparked.
+   T1 is busy then, and T2 has to take the driver. */
+static void called_and_unparked(int self) {
     if (self == 0) {
         park(0);
-        if (plc_deadline_is_never(deadline))
-            plc_driver_parker_unpark(&parkers[1]);
+        plc_driver_parker_unpark(&parkers[1]);
         let_happen(EVENT);
         wait_for_event();
         plc_driver_parker_unpark(&parkers[2]);
     } else if (self == 1) {
-        wait_for_state(driven_and_one_asleep);
+        wait_for_state(DRIVEN + ONE_ASLEEP);
         let_happen(TOKEN);
-        plc_driver_parker_park_until(&parkers[1], deadline);
+        park(1);
         wait_for_event();
     } else {
-        wait_for_state(driven);
+        wait_for_state(DRIVEN);
         while (!is_handled())
             park(2);
     }
 }
 
-static void called_and_unparked(int self) {
-    called_on_the_way_out(self, PLC_NO_DEADLINE);
+/* The same, but T1's time runs out. */
+static bool one_is_asleep_beside_t1(void) {
+    return plc_load_relaxed(&flag) && shared_state() / ONE_ASLEEP == 1;
 }
 
 static void called_and_out_of_time(int self) {
-    called_on_the_way_out(self, soon());
+    if (self == 0) {
+        may_leave = one_is_asleep_beside_t1;
+        plc_driver_parker_poll(&parkers[0]);
+        let_happen(EVENT);
+        wait_for_event();
+        plc_driver_parker_unpark(&parkers[2]);
+    } else if (self == 1) {
+        wait_for_state(DRIVEN + ONE_ASLEEP);
+        plc_store_relaxed(&flag, (uint8_t)1);
+        plc_driver_parker_park_until(&parkers[1], soon());
+        wait_for_event();
+    } else {
+        wait_for_state(DRIVEN);
+        while (!is_handled())
+            park(2);
+    }
 }
 
 /* T0 leaves the driver and calls T1, but T2 comes first. T1 has no reason to return then. */
@@ -145,6 +165,49 @@ static void called_in_vain(int self) {
     plc_driver_parker_poll(&parkers[self]);
     if (self == 0)
         plc_driver_parker_unpark(&parkers[1]);
+}
+
+/* T1 is called, keeps watch, and finds the driver free, or T0 there again, which stays until the watch has ended. Then T1 is called
+   again. */
+static bool one_is_asleep(void) {
+    return shared_state() >= ONE_ASLEEP;
+}
+
+static bool nobody_watches(void) {
+    return !(shared_state() & WATCHED);
+}
+
+static void called_again(int self) {
+    if (self == 1) {
+        while (!is_handled())
+            park(1);
+        return;
+    }
+    may_leave = one_is_asleep;
+    plc_driver_parker_poll(&parkers[0]);
+    while (shared_state() == ONE_ASLEEP) /* until T1 watches, or has the driver */
+        mc_yield();
+    may_leave = nobody_watches;
+    plc_driver_parker_poll(&parkers[0]);
+    let_happen(EVENT);
+    wait_for_event();
+}
+
+/* T1 is called by T0 and keeps watch, which ends while T2 has the driver. T2 knows nothing of T1 but what it acquires as it leaves. */
+static void called_again_by_another(int self) {
+    if (self == 0) {
+        may_leave = one_is_asleep;
+        plc_driver_parker_poll(&parkers[0]);
+    } else if (self == 1) {
+        while (!is_handled())
+            park(1);
+    } else {
+        if (shared_state() & WATCHED)
+            plc_driver_parker_poll(&parkers[2]);
+        let_happen(EVENT);
+        wait_for_event();
+        plc_driver_parker_unpark(&parkers[1]);
+    }
 }
 
 #define SCENARIO(title) .name = "driver parker: " title ON, .setup = share_driver
@@ -161,6 +224,8 @@ MC_SCENARIOS({SCENARIO("unparked wherever it is"), .threads = 2, .thread = unpar
              {SCENARIO("who leaves with work hands the driver on"), .threads = 3, .thread = leave_with_work, BOUND(3)},
              {SCENARIO("who leaves at the deadline hands the driver on"), .threads = 2,
               .thread = leave_at_the_deadline},
-             {SCENARIO("called while it is unparked"), .threads = 3, .thread = called_and_unparked, BOUND(3)},
-             {SCENARIO("called while its time runs out"), .threads = 3, .thread = called_and_out_of_time, BOUND(3)},
-             {SCENARIO("called in vain"), .threads = 3, .thread = called_in_vain, .finish = nothing_is_left, BOUND(3)});
+             {SCENARIO("called while it is unparked"), .threads = 3, .thread = called_and_unparked, BOUND(2)},
+             {SCENARIO("called while its time runs out"), .threads = 3, .thread = called_and_out_of_time, BOUND(2)},
+             {SCENARIO("called in vain"), .threads = 3, .thread = called_in_vain, .finish = nothing_is_left, BOUND(3)},
+             {SCENARIO("called again"), .threads = 2, .thread = called_again, BOUND(3)},
+             {SCENARIO("called again by another"), .threads = 3, .thread = called_again_by_another, BOUND(2)});

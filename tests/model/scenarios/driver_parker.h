@@ -10,6 +10,9 @@
 
 enum { TOKEN = 1u, EVENT = 2u, BROKEN = 4u, DRIVER_ERROR = 5 };
 
+static plc_shared_driver_t shared;
+static plc_driver_parker_t parkers[3];
+
 static struct {
     uint32_t pending; /* TOKEN, EVENT, BROKEN; what the driver sleeps on while it is 0 */
     uint32_t handled; /* the event was seen by somebody who ran the driver */
@@ -17,11 +20,16 @@ static struct {
     int shutdowns;    /* plain, too */
 } driver;
 
+/* Until then T0 stays in the driver, if it is set. */
+static bool (*may_leave)(void);
+
 /* Nothing here acquires or releases: what parkers promise must not come from the driver. */
 static int fake_park_until(void *data, plc_deadline_t deadline) {
     (void)data;
     driver.runs++;
     MC_ASSERT(driver.shutdowns == 0);
+    while (mc_self() == 0 && may_leave && !may_leave())
+        mc_yield();
     uint32_t pending;
     while ((pending = plc_fetch_and_relaxed(&driver.pending, (uint32_t)BROKEN)) == 0) {
         if (deadline.ns <= 0 || !plc_os_futex_wait(&driver.pending, 0, deadline))
@@ -51,8 +59,6 @@ static void fake_shutdown(void *data) {
 }
 
 static const struct plc_driver_ops fake_ops = {fake_park_until, fake_unpark, fake_shutdown};
-static plc_shared_driver_t shared;
-static plc_driver_parker_t parkers[3];
 
 static inline void share_driver(void) {
     lot_setup();
