@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A program with a bad lock, for `plc-run --profile` to find; `slow_lock fixed` is what became of it. Plain pthread, as anybody's. */
+/* A program with a bad lock, for `plc-run --profile` to find; `slow_lock fixed` is what became of it. Plain pthread,
+   as anybody's. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Threads serve orders: they look a price up, write a receipt, and count what was sold. All of it is under one lock, because all of
-   it began as three lines. The profile says that threads wait for `shop_lock` in `serve_order`, and that whoever holds it the longest
-   is in `serve_order`, too; a look at the flame graph, or at the source, shows what is slow there: the receipt, which needs no lock. */
+/* Threads serve orders: they look a price up, write a receipt, and count what was sold. All of it is under one lock,
+   because all of it began as three lines. The profile says that threads wait for `shop_lock` in `serve_order`, and
+   that whoever holds it the longest is in `serve_order`, too; a look at the flame graph, or at the source, shows
+   what is slow there: the receipt, which needs no lock. */
 enum { THREADS = 4, ORDERS = 400, PRICES = 16 };
 
 static pthread_mutex_t shop_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Takes processes' memory over a socket, and reads it. It is read with pread: a mapping of what somebody else may cut off is none to rely on. */
+/* Takes processes' memory over a socket, and reads it. It is read with pread: a mapping of what somebody else may
+   cut off is none to rely on. */
 #include "profile_processes.h"
 
 #include "pthread/observe/observe.h"

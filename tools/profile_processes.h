@@ -24,7 +24,8 @@ struct profile_totals {
     uint64_t waited_for; /* locks */
 };
 
-/* A socket for processes to send their memory to; its name goes to `name`. Negative, and errno, if there can be none. */
+/* A socket for processes to send their memory to; its name goes to `name`. Negative, and errno, if there can be
+   none. */
 int profile_listen(char *name, size_t size);
 
 /* Takes every message that is there. */

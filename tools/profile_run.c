@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Runs a program as a child, passes signals on to it, and has its profiles reported when it ends, on a signal, and every N seconds. */
+/* Runs a program as a child, passes signals on to it, and has its profiles reported when it ends, on a signal, and
+   every N seconds. */
 #include "profile_run.h"
 
 #include "profile_processes.h"
@@ -17,10 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* plc-run stays, as the program's parent, because somebody must be there to report when the program was killed. The program is in
-   its caller's process group, session and terminal; it has no helper process among its children, no handler and no descriptor that
-   it did not open. What is sent to plc-run is passed on, a signal that stops or kills the program does the same to plc-run, and the
-   exit status is the program's. */
+/* plc-run stays, as the program's parent, because somebody must be there to report when the program was killed. The
+   program is in its caller's process group, session and terminal; it has no helper process among its children, no
+   handler and no descriptor that it did not open. What is sent to plc-run is passed on, a signal that stops or kills
+   the program does the same to plc-run, and the exit status is the program's. */
 
 enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, PATH_SIZE = 4096 };
 

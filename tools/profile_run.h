@@ -16,8 +16,8 @@ struct profile_options {
 /* Sees to it that a report can be written and that there is somebody to write it. Says why not. */
 bool profile_prepare(const struct profile_options *options, const char *own_directory);
 
-/* Runs the program, whose environment is prepared but for the profile's own variable. Returns plc-run's exit status, which is the
-   program's; a signal that killed the program kills plc-run, too. */
+/* Runs the program, whose environment is prepared but for the profile's own variable. Returns plc-run's exit status,
+   which is the program's; a signal that killed the program kills plc-run, too. */
 int profile_run(const struct profile_options *options, char **program);
 
 #endif

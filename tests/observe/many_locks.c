@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* many_locks COUNT [static|shared]: so many mutexes, each initialised (unless static), taken twice, and left; a profiler must bear with it.
-   shared: as many rwlocks and mutexes, which four threads take for the first time at the same moment. */
+/* many_locks COUNT [static|shared]: so many mutexes, each initialised (unless static), taken twice, and left; a
+   profiler must bear with it. shared: as many rwlocks and mutexes, which four threads take for the first time at the
+   same moment. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,9 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In each round the holder takes the lock, says so, and keeps it until the other thread waits, which the lock's first word shows, and for
-   the lock's time after that. A wait is as long as its hold, or longer on a busy machine: so the program prints between which two times
-   it must lie. The first is from when the holder saw the waiter until it gave the lock up, the second is the waiter's own, all around. */
+/* In each round the holder takes the lock, says so, and keeps it until the other thread waits, which the lock's
+   first word shows, and for the lock's time after that. A wait is as long as its hold, or longer on a busy machine:
+   so the program prints between which two times it must lie. The first is from when the holder saw the waiter until
+   it gave the lock up, the second is the waiter's own, all around. */
 enum { ROUNDS = 20 };
 
 pthread_mutex_t short_lock = PTHREAD_MUTEX_INITIALIZER;

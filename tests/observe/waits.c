@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* waits cond|reuse|named|hang: a wait on a cond, which is no contention; locks that take turns at one address; one that was given a name;
-   a program that waits for a signal. */
+/* waits cond|reuse|named|hang: a wait on a cond, which is no contention; locks that take turns at one address; one
+   that was given a name; a program that waits for a signal. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Where the drop-in's own sources let the observers begin, and begin anew after a fork; nothing at all in libplc_pthread.so. */
+/* Where the drop-in's own sources let the observers begin, and begin anew after a fork; nothing at all in
+   libplc_pthread.so. */
 #ifndef PLC_OBSERVE_HOOKS_H
 #define PLC_OBSERVE_HOOKS_H
 

@@ -7,11 +7,13 @@
 
 #include <plc/detail/config.h>
 
-/* libplc_pthread_debug.so is the drop-in's own sources, whose functions it keeps under hidden names, and wrappers around them
-   that it exports (observed_mutex.c and its neighbours). A wrapper behaves as the plain function does, errors included, and calls the
-   observers that the environment switched on. libplc_pthread.so holds nothing of all this.
+/* libplc_pthread_debug.so is the drop-in's own sources, whose functions it keeps under hidden names, and wrappers
+   around them that it exports (observed_mutex.c and its neighbours). A wrapper behaves as the plain function does,
+   errors included, and calls the observers that the environment switched on. libplc_pthread.so holds nothing of all
+   this.
 
-   While a thread is inside an observer, what it does with locks is not observed: unwinders and symbolisers lock, too. */
+   While a thread is inside an observer, what it does with locks is not observed: unwinders and symbolisers lock,
+   too. */
 
 enum observe_type { OBSERVE_MUTEX_TYPE, OBSERVE_RWLOCK_TYPE, OBSERVE_COND_TYPE };
 
@@ -28,8 +30,9 @@ enum {
 };
 
 /* Every callback may be null. `caller` is an address in the program's code: where the wrapper was called from.
-   Callbacks run in the thread that they tell about. They must not call malloc, must not use a lock of the program, and must not
-   rely on a pair: a thread that was interrupted by a signal handler, or started before the observer, leaves calls out. */
+   Callbacks run in the thread that they tell about. They must not call malloc, must not use a lock of the program,
+   and must not rely on a pair: a thread that was interrupted by a signal handler, or started before the observer,
+   leaves calls out. */
 struct observer {
     /* The environment variable that switches it on; its value is passed to start. */
     const char *variable;
@@ -46,10 +49,11 @@ struct observer {
     void (*wait_end)(const void *object, enum observe_mode mode, uint64_t waited, bool is_acquired);
     /* The calling thread now holds the lock. `kind` is the type's own: a mutex's __kind, a rwlock's __flags. */
     void (*acquired)(const void *object, enum observe_mode mode, int kind, unsigned flags, const void *caller);
-    /* It is about to give the lock up; afterwards the object may be gone. Not called for the inner levels of a recursive mutex. */
+    /* It is about to give the lock up; afterwards the object may be gone. Not called for the inner levels of a
+       recursive mutex. */
     void (*released)(const void *object, enum observe_mode mode);
-    /* Around a wait on a cond, whose mutex was released before and is acquired after. Not woken: its time was over, or the
-       thread was cancelled. */
+    /* Around a wait on a cond, whose mutex was released before and is acquired after. Not woken: its time was over,
+       or the thread was cancelled. */
     void (*cond_wait_begin)(const void *cond, const void *mutex, bool is_timed, const void *caller);
     void (*cond_wait_end)(const void *cond, const void *mutex, uint64_t waited, bool is_woken);
     void (*cond_notified)(const void *cond, bool all, const void *caller);

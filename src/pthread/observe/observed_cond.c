@@ -11,8 +11,9 @@
 
 #include <errno.h>
 
-/* A wait gives its mutex up, waits for the cond, and takes the mutex again; that is what the observers are told. How the time is
-   divided between the last two nobody can say: a waiter may be moved from the cond's queue to the mutex's while it sleeps. */
+/* A wait gives its mutex up, waits for the cond, and takes the mutex again; that is what the observers are told. How
+   the time is divided between the last two nobody can say: a waiter may be moved from the cond's queue to the
+   mutex's while it sleeps. */
 
 struct wait {
     pthread_cond_t *cond;

@@ -10,8 +10,9 @@
 
 #include <errno.h>
 
-/* A lock is tried first, as the plain function does it, too; only if the mutex is busy the observers hear of a wait, and the plain
-   function waits. All results are the plain functions': they are passed on as they are, for glibc's own kinds as well. */
+/* A lock is tried first, as the plain function does it, too; only if the mutex is busy the observers hear of a wait,
+   and the plain function waits. All results are the plain functions': they are passed on as they are, for glibc's
+   own kinds as well. */
 
 /* The type alone, of our kinds and of glibc's. */
 static int type_of(const pthread_mutex_t *mutex) {

@@ -15,7 +15,8 @@ int observed_mutex_trylock(pthread_mutex_t *mutex);
 int observed_mutex_timedlock(pthread_mutex_t *restrict mutex, const struct timespec *restrict time);
 int observed_mutex_unlock(pthread_mutex_t *mutex);
 
-/* Would unlocking it now make it free? Not for the inner levels of a recursive one, nor if the caller may not unlock it. */
+/* Would unlocking it now make it free? Not for the inner levels of a recursive one, nor if the caller may not unlock
+   it. */
 bool observed_mutex_gives_up(pthread_mutex_t *mutex);
 
 #endif

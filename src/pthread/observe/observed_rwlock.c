@@ -12,8 +12,9 @@
 
 #include <errno.h>
 
-/* As for the mutex: try as the plain function does, and tell of a wait only if that fails. Reading has a try of its own, because
-   pthread_rwlock_tryrdlock passes a waiting writer, which a first attempt of pthread_rwlock_rdlock must not. */
+/* As for the mutex: try as the plain function does, and tell of a wait only if that fails. Reading has a try of its
+   own, because pthread_rwlock_tryrdlock passes a waiting writer, which a first attempt of pthread_rwlock_rdlock must
+   not. */
 
 static bool is_foreign(const pthread_rwlock_t *rwlock) {
     return PLC_UNLIKELY(rwlock->__data.__shared != 0);

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <time.h>
 
-/* mutex.c, cond.c and rwlock.c are compiled with DROPIN_RENAMED, which turns every DROPIN_EXPORT(name) into such an alias. */
+/* mutex.c, cond.c and rwlock.c are compiled with DROPIN_RENAMED, which turns every DROPIN_EXPORT(name) into such an
+   alias. */
 #pragma GCC visibility push(hidden)
 
 int dropin_plain_pthread_mutex_init(pthread_mutex_t *, const pthread_mutexattr_t *);

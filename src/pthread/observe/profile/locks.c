@@ -23,8 +23,9 @@ static uint32_t *slot(uint64_t object, uint32_t probe) {
     return &profile_region->index[(profile_hash(object) + probe) & (PROFILE_INDEX - 1)];
 }
 
-/* What the thread found lately. The index is large, and a slot of it is hardly ever in the processor's cache; this is. Entries are never
-   removed, so nothing here goes out of date but by a fork: whoever is found says itself which object's it is. */
+/* What the thread found lately. The index is large, and a slot of it is hardly ever in the processor's cache; this
+   is. Entries are never removed, so nothing here goes out of date but by a fork: whoever is found says itself which
+   object's it is. */
 enum { RECENT = 128 };
 static __thread struct profile_lock *recent[RECENT] __attribute__((tls_model("initial-exec")));
 

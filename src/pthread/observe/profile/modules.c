@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Which files are mapped where, from /proc/self/maps, for those who will look the stacks up when the process is gone. */
+/* Which files are mapped where, from /proc/self/maps, for those who will look the stacks up when the process is
+   gone. */
 #include "tables.h"
 
 #include <plc/detail/atomic.h>
@@ -10,7 +11,8 @@
 #include <unistd.h>
 
 /* Memory order
-     [OM1] a module is written: store-release of its path's first character -> load-acquire by whoever looks for addresses. */
+     [OM1] a module is written: store-release of its path's first character -> load-acquire by whoever looks for
+     addresses. */
 
 static bool is_known(uint64_t address) {
     uint32_t count = plc_load_relaxed(&profile_region->header.modules); /* relaxed: each entry says when it is there */
@@ -53,8 +55,8 @@ static const char *read_hexadecimal(const char *text, uint64_t *value) {
     }
 }
 
-/* A line is "begin-end rights offset device inode   path". What follows a file's last part without a name of its own is that
-   file's zeroed data. */
+/* A line is "begin-end rights offset device inode   path". What follows a file's last part without a name of its own
+   is that file's zeroed data. */
 static void read_line(const char *line, char *last_path, size_t size, uint64_t *last_end) {
     uint64_t begin;
     uint64_t end;
@@ -107,8 +109,8 @@ static void read_all(void) {
     (void)close(fd);
 }
 
-/* Code that no file stands behind (made by a compiler at run time, or the kernel's) would have the file read again for each new stack:
-   not for more than some hundred times. */
+/* Code that no file stands behind (made by a compiler at run time, or the kernel's) would have the file read again
+   for each new stack: not for more than some hundred times. */
 void profile_modules_know(const uintptr_t *addresses, unsigned count) {
     enum { READS_MOST = 256 };
     static uint32_t reads;

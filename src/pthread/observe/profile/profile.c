@@ -8,11 +8,12 @@
 
 #include <plc/detail/atomic.h>
 
-/* What costs what. An acquisition is counted and its time is taken by the holder, without an atomic operation: the lock itself keeps
-   others out. A wait is counted in a histogram. Unwinding a stack takes some microseconds and is done
+/* What costs what. An acquisition is counted and its time is taken by the holder, without an atomic operation: the lock
+   itself keeps others out. A wait is counted in a histogram. Unwinding a stack takes some microseconds and is done
 
-     - before a wait, while there is nothing else to do anyway: always if waits for this lock are long on the average, else for one in
-       2^n of them, so that unwinding stays below a twentieth of the waiting; it then counts for 2^n waits;
+     - before a wait, while there is nothing else to do anyway: always if waits for this lock are long on the average,
+       else for one in 2^n of them, so that unwinding stays below a twentieth of the waiting; it then counts for 2^n
+       waits;
      - after a wait of a millisecond, if it was not done before: such waits count for themselves;
      - before an unlock, if the hold was the longest so far by an eighth and 20 microseconds at least.
 

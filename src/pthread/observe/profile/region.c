@@ -147,8 +147,9 @@ bool profile_region_start(const char *socket_name) {
     return region != NULL;
 }
 
-/* At its parent's address: a signal handler may have forked, and the child returns from it into a function that has pointers there.
-   What that function writes is lost. The same goes for memory that nobody reads, if there can be no region. */
+/* At its parent's address: a signal handler may have forked, and the child returns from it into a function that has
+   pointers there. What that function writes is lost. The same goes for memory that nobody reads, if there can be no
+   region. */
 void profile_region_after_fork(void) {
     int saved_errno = errno;
     struct profile_region *place = profile_region;

@@ -5,13 +5,13 @@
 
 #include <plc/detail/config.h>
 
-/* The region is a file without a name (memfd_create) that the process shares with plc-run. So whatever was gathered survives
-   the process, however it ends, and the process itself never writes a report, installs no handler and opens no file. Pages that are
-   not used take no memory.
+/* The region is a file without a name (memfd_create) that the process shares with plc-run. So whatever was gathered
+   survives the process, however it ends, and the process itself never writes a report, installs no handler and opens no
+   file. Pages that are not used take no memory.
 
-   Everything in it is inserted and never removed, by operations that need no lock: a thread that dies, or is cancelled, or whose
-   process forks, in the midst of one cannot block others. Numbers are added up without any order between them, so that a report
-   which is made while the program runs may be off by what happens meanwhile.
+   Everything in it is inserted and never removed, by operations that need no lock: a thread that dies, or is cancelled,
+   or whose process forks, in the midst of one cannot block others. Numbers are added up without any order between them,
+   so that a report which is made while the program runs may be off by what happens meanwhile.
 
    tools/plc_profile/region.py reads this layout: change both, and PROFILE_VERSION. */
 #define PROFILE_MAGIC UINT64_C(0x31464f5250434c50) /* "PLCPROF1" */
@@ -30,8 +30,8 @@ enum {
     PROFILE_NAME_SIZE = 48,
 };
 
-/* What every object has. `object` is written once; the numbers of a mutex by its holder, those of a rwlock and a cond by atomic
-   operations. */
+/* What every object has. `object` is written once; the numbers of a mutex by its holder, those of a rwlock and a
+   cond by atomic operations. */
 struct profile_lock {
     uint64_t object;       /* its address */
     uint64_t acquisitions; /* of a cond: waits */

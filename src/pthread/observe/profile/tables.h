@@ -32,7 +32,8 @@ uint32_t profile_stack_keep(const uintptr_t *frames, unsigned depth);
 /* The number of the calling thread's stack. */
 uint32_t profile_stack_here(void);
 
-/* The number of a stack that says where an object was made: some frames of it for the first objects, then the caller alone. */
+/* The number of a stack that says where an object was made: some frames of it for the first objects, then the caller
+   alone. */
 uint32_t profile_stack_of_origin(const void *caller);
 
 /* The innermost address of a stack. */
