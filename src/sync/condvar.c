@@ -366,8 +366,8 @@ static const struct plc_notify_all_ops notify_all_ops = {
 
 /* Wakes all at once, whether their mutex is held or not; or moves them to the mutex's queue, if they are many. */
 size_t plc_condvar_notify_all_slow_(plc_condvar_t *condvar) {
-    uintptr_t state = plc_load_acquire(&condvar->state); /* acquire [C2] */
-    if (state == ANY)                                    /* right for everybody, as above */
+    uintptr_t state = state_of(condvar); /* the bucket is not locked yet: looked at again when it is */
+    if (state == ANY)                    /* right for everybody, as above */
         return plc_lot_unpark_filter(key_of(condvar), take, conclude, condvar).unparked;
     struct notification notification = {.condvar = condvar, .mutex = (plc_mutex_t *)state};
     struct plc_unpark_result result = plc_lot_notify_all(
