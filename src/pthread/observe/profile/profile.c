@@ -279,7 +279,8 @@ static void acquired(const void *object, enum observe_mode mode, int kind, unsig
 static __attribute__((noinline)) void remember_hold(struct profile_lock *lock, uint64_t held) {
     uint64_t longest = plc_load_relaxed(&lock->longest_hold); /* relaxed, all: readers may overwrite each other's */
     plc_store_relaxed(&lock->longest_hold, held);
-    if (held >= plc_load_relaxed(&long_hold) && (held - longest > longest / 8 || lock->hold_stack == 0))
+    if (held >= plc_load_relaxed(&long_hold) &&
+        (held - longest > longest / 8 || plc_load_relaxed(&lock->hold_stack) == 0))
         plc_store_relaxed(&lock->hold_stack, profile_stack_here());
 }
 

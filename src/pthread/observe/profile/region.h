@@ -70,7 +70,8 @@ struct profile_waits {
     uint8_t type;
     uint8_t kind;
     char name[PROFILE_NAME_SIZE];
-    uint8_t unused[6];
+    uint8_t is_being_named;
+    uint8_t unused[5];
     uint32_t buckets[PROFILE_BUCKETS]; /* waits by their length: see profile_bucket() */
 };
 PLC_STATIC_ASSERT(sizeof(struct profile_waits) == 1024, "details without gaps");

@@ -6,12 +6,18 @@
 #include <plc/detail/atomic.h>
 
 /* Memory order
-     [OW1] the details of an object are filled: CAS-release of their number -> load-acquire by whoever counts there. */
+     [OW1] the details of an object are filled: CAS-release of their number -> load-acquire by whoever counts there.
+     [OW2] a name is written: store-release of its flag -> exchange-acquire by the next thread that would write it. */
 
 PLC_STATIC_ASSERT((int)PROFILE_NAME_SIZE == (int)PLC_DEBUG_NAME_SIZE, "no name is cut");
 
+/* One thread at a time; the others need not wait for it. */
 static void name(struct profile_waits *waits) {
-    (void)plc_debug_name_of((const void *)(uintptr_t)waits->object, waits->name, sizeof waits->name);
+    if (plc_exchange_acquire(&waits->is_being_named, 1u) != 0) /* acquire [OW2] */
+        return;
+    if (waits->name[0] == '\0')
+        (void)plc_debug_name_of((const void *)(uintptr_t)waits->object, waits->name, sizeof waits->name);
+    plc_store_release(&waits->is_being_named, (uint8_t)0); /* release [OW2] */
 }
 
 static uint16_t make(struct profile_lock *lock) {
@@ -43,7 +49,7 @@ struct profile_waits *profile_waits_of(struct profile_lock *lock) {
     struct profile_waits *waits = &profile_region->waits[number];
     /* A name may be given late. Looked for seldom: at the powers of two. */
     uint64_t count = plc_load_relaxed(&waits->count); /* relaxed: a hint */
-    if (number != 0 && waits->name[0] == '\0' && (count & (count - 1)) == 0)
+    if (number != 0 && (count & (count - 1)) == 0)
         name(waits);
     return waits;
 }
