@@ -151,6 +151,61 @@ TEST(Cancel, DeferredDoesNotLeaveTheWait) {
     EXPECT_EQ(pthread_mutex_trylock(&locks.mutex), EBUSY);
 }
 
+extern "C" void note_and_unlock(void *given) {
+    auto *locks = static_cast<Locks *>(given);
+    locks->had_mutex = locks->mutex.__data.__owner == tid();
+    pthread_mutex_unlock(&locks->mutex);
+}
+
+/* ---- A cond's wait may be cancelled at any instruction while it sleeps; but not a handler that interrupts the sleep and is in the
+   slow path of another lock. */
+
+Locks busy;
+std::atomic<unsigned> handled{0};
+
+bool try_in_vain() {
+    const timespec past = at(1, 0);
+    return pthread_mutex_timedlock(&busy.mutex, &past) == ETIMEDOUT;
+}
+
+void try_again_and_again(int, siginfo_t *, void *) {
+    ++handled;
+    for (int i = 0; i < 50; ++i)
+        try_in_vain();
+}
+
+void *wait_for_good(void *given) {
+    auto *locks = static_cast<Locks *>(given);
+    pthread_mutex_lock(&locks->mutex);
+    pthread_cleanup_push(note_and_unlock, locks);
+    for (;;)
+        pthread_cond_wait(&locks->cond, &locks->mutex);
+    pthread_cleanup_pop(0);
+    return nullptr;
+}
+
+TEST(Cancel, InAHandlerThatLocksWhileItsThreadWaits) {
+    install(SIGUSR2, try_again_and_again, 0);
+    ASSERT_EQ(pthread_mutex_lock(&busy.mutex), 0);
+    for (int round = 0; round < 300; ++round) {
+        Locks locks;
+        Doomed doomed;
+        doomed.is_asynchronous = false;
+        doomed.blocked = wait_for_good;
+        doomed.locks = &locks;
+        doomed.begin();
+        const unsigned before = handled;
+        ASSERT_EQ(pthread_kill(doomed.thread, SIGUSR2), 0);
+        while (handled == before)
+            std::this_thread::yield();
+        ASSERT_EQ(pthread_cancel(doomed.thread), 0);
+        ASSERT_EQ(doomed.end(), PTHREAD_CANCELED);
+        EXPECT_TRUE(locks.had_mutex);
+        ASSERT_TRUE(elsewhere(try_in_vain)); /* for ever, if its bucket was left locked */
+    }
+    EXPECT_EQ(pthread_mutex_unlock(&busy.mutex), 0);
+}
+
 /* ---- pthread_exit in a handler */
 
 char died;
@@ -177,28 +232,12 @@ TEST(Exit, InAHandlerOutOfAMutex) {
     EXPECT_EQ(pthread_mutex_unlock(&locks.mutex), 0);
 }
 
-extern "C" void note_and_unlock(void *given) {
-    auto *locks = static_cast<Locks *>(given);
-    locks->had_mutex = locks->mutex.__data.__owner == tid();
-    pthread_mutex_unlock(&locks->mutex);
-}
-
-void *wait_with_clean_up(void *given) {
-    auto *locks = static_cast<Locks *>(given);
-    pthread_mutex_lock(&locks->mutex);
-    pthread_cleanup_push(note_and_unlock, locks);
-    for (;;)
-        pthread_cond_wait(&locks->cond, &locks->mutex);
-    pthread_cleanup_pop(0);
-    return nullptr;
-}
-
 TEST(Exit, InAHandlerOutOfACondHasTheMutexForCleaningUp) {
     install(SIGUSR1, die, 0);
     Locks locks;
     Doomed doomed;
     doomed.is_asynchronous = false;
-    doomed.blocked = wait_with_clean_up;
+    doomed.blocked = wait_for_good;
     doomed.locks = &locks;
     doomed.begin();
     ASSERT_EQ(pthread_kill(doomed.thread, SIGUSR1), 0);
