@@ -170,11 +170,14 @@ TEST_P(Stacks, OutOfAHandlerLeavesTheWait) {
     Victim victim(lock_once_on_stack, &on_);
     for (int i = 0; i < 20; ++i)
         victim.tear_out();
+    Victim behind(lock_once, &on_.contested);
+    behind.await_asleep();
     victim.stay_away = true;
     victim.tear_out();
     victim.join();
     ASSERT_EQ(pthread_mutex_unlock(&on_.contested.mutex), 0);
-    EXPECT_EQ(on_.contested.taken, 0);
+    behind.join();
+    EXPECT_EQ(on_.contested.taken, 1);
     EXPECT_EQ(pthread_mutex_trylock(&on_.contested.mutex), 0);
     EXPECT_EQ(pthread_mutex_unlock(&on_.contested.mutex), 0);
 }

@@ -84,6 +84,63 @@ struct Doomed {
     }
 };
 
+extern "C" void note_and_unlock(void *given) {
+    auto *locks = static_cast<Locks *>(given);
+    locks->had_mutex = locks->mutex.__data.__owner == tid();
+    pthread_mutex_unlock(&locks->mutex);
+}
+
+/* ---- First of all, while nothing else has told of cancellations: a cond's wait may be cancelled at any instruction while it sleeps; but not a handler that interrupts the sleep and is in the
+   slow path of another lock. */
+
+Locks busy;
+std::atomic<unsigned> handled{0};
+
+bool try_in_vain() {
+    const timespec past = at(1, 0);
+    return pthread_mutex_timedlock(&busy.mutex, &past) == ETIMEDOUT;
+}
+
+void try_again_and_again(int, siginfo_t *, void *) {
+    ++handled;
+    for (int i = 0; i < 50; ++i)
+        try_in_vain();
+}
+
+void *wait_for_good(void *given) {
+    auto *locks = static_cast<Locks *>(given);
+    pthread_mutex_lock(&locks->mutex);
+    pthread_cleanup_push(note_and_unlock, locks);
+    for (;;)
+        pthread_cond_wait(&locks->cond, &locks->mutex);
+    pthread_cleanup_pop(0);
+    return nullptr;
+}
+
+TEST(Handler, MayLockWhileItsThreadIsCancelledInACond) {
+    install(SIGUSR2, try_again_and_again, 0);
+    ASSERT_EQ(pthread_mutex_lock(&busy.mutex), 0);
+    for (int round = 0; round < 300; ++round) {
+        Locks locks;
+        Doomed doomed;
+        doomed.is_asynchronous = false;
+        doomed.blocked = wait_for_good;
+        doomed.locks = &locks;
+        doomed.begin();
+        const unsigned before = handled;
+        ASSERT_EQ(pthread_kill(doomed.thread, SIGUSR2), 0);
+        while (handled == before)
+            std::this_thread::yield();
+        ASSERT_EQ(pthread_cancel(doomed.thread), 0);
+        ASSERT_EQ(doomed.end(), PTHREAD_CANCELED);
+        EXPECT_TRUE(locks.had_mutex);
+        ASSERT_TRUE(elsewhere(try_in_vain)); /* for ever, if its bucket was left locked */
+    }
+    EXPECT_EQ(pthread_mutex_unlock(&busy.mutex), 0);
+}
+
+/* ---- Cancelled in the wait for a lock */
+
 void cancel_while_it_waits(void *(*blocked)(void *), Locks *locks) {
     for (int round = 0; round < 20; ++round) {
         Doomed doomed;
@@ -134,6 +191,43 @@ TEST(Libplc, AsynchronouslyOutOfARwlockAtOnce) {
     EXPECT_EQ(pthread_rwlock_unlock(&locks.rwlock), 0);
 }
 
+/* In the middle of a notification, which holds a bucket. glibc's has a lock inside. */
+TEST(Libplc, AsynchronouslyInANotificationLeavesNothingBehind) {
+    static Locks locks;
+    std::atomic<bool> is_over{false};
+    std::thread waiter([&] {
+        pthread_mutex_lock(&locks.mutex);
+        while (!is_over)
+            pthread_cond_wait(&locks.cond, &locks.mutex);
+        pthread_mutex_unlock(&locks.mutex);
+    });
+    for (int round = 0; round < 200; ++round) {
+        static std::atomic<int> signals;
+        signals = 0;
+        pthread_t victim;
+        ASSERT_EQ(pthread_create(
+                      &victim, nullptr,
+                      [](void *) -> void * {
+                          pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr);
+                          for (;;) {
+                              pthread_cond_signal(&locks.cond);
+                              ++signals;
+                          }
+                      },
+                      nullptr),
+                  0);
+        while (signals < round)
+            std::this_thread::yield();
+        ASSERT_EQ(pthread_cancel(victim), 0);
+        ASSERT_EQ(pthread_join(victim, nullptr), 0);
+    }
+    is_over = true;
+    pthread_mutex_lock(&locks.mutex);
+    pthread_cond_broadcast(&locks.cond);
+    pthread_mutex_unlock(&locks.mutex);
+    waiter.join();
+}
+
 /* The deferred type waits on, and dies with the lock at its next cancellation point. */
 TEST(Cancel, DeferredDoesNotLeaveTheWait) {
     Locks locks;
@@ -149,61 +243,6 @@ TEST(Cancel, DeferredDoesNotLeaveTheWait) {
     ASSERT_EQ(pthread_mutex_unlock(&locks.mutex), 0);
     EXPECT_EQ(waiter.end(), nullptr); /* it came out of the lock, and has no cancellation point after that */
     EXPECT_EQ(pthread_mutex_trylock(&locks.mutex), EBUSY);
-}
-
-extern "C" void note_and_unlock(void *given) {
-    auto *locks = static_cast<Locks *>(given);
-    locks->had_mutex = locks->mutex.__data.__owner == tid();
-    pthread_mutex_unlock(&locks->mutex);
-}
-
-/* ---- A cond's wait may be cancelled at any instruction while it sleeps; but not a handler that interrupts the sleep and is in the
-   slow path of another lock. */
-
-Locks busy;
-std::atomic<unsigned> handled{0};
-
-bool try_in_vain() {
-    const timespec past = at(1, 0);
-    return pthread_mutex_timedlock(&busy.mutex, &past) == ETIMEDOUT;
-}
-
-void try_again_and_again(int, siginfo_t *, void *) {
-    ++handled;
-    for (int i = 0; i < 50; ++i)
-        try_in_vain();
-}
-
-void *wait_for_good(void *given) {
-    auto *locks = static_cast<Locks *>(given);
-    pthread_mutex_lock(&locks->mutex);
-    pthread_cleanup_push(note_and_unlock, locks);
-    for (;;)
-        pthread_cond_wait(&locks->cond, &locks->mutex);
-    pthread_cleanup_pop(0);
-    return nullptr;
-}
-
-TEST(Cancel, InAHandlerThatLocksWhileItsThreadWaits) {
-    install(SIGUSR2, try_again_and_again, 0);
-    ASSERT_EQ(pthread_mutex_lock(&busy.mutex), 0);
-    for (int round = 0; round < 300; ++round) {
-        Locks locks;
-        Doomed doomed;
-        doomed.is_asynchronous = false;
-        doomed.blocked = wait_for_good;
-        doomed.locks = &locks;
-        doomed.begin();
-        const unsigned before = handled;
-        ASSERT_EQ(pthread_kill(doomed.thread, SIGUSR2), 0);
-        while (handled == before)
-            std::this_thread::yield();
-        ASSERT_EQ(pthread_cancel(doomed.thread), 0);
-        ASSERT_EQ(doomed.end(), PTHREAD_CANCELED);
-        EXPECT_TRUE(locks.had_mutex);
-        ASSERT_TRUE(elsewhere(try_in_vain)); /* for ever, if its bucket was left locked */
-    }
-    EXPECT_EQ(pthread_mutex_unlock(&busy.mutex), 0);
 }
 
 /* ---- pthread_exit in a handler */
@@ -299,9 +338,11 @@ void use_mutex(Arena *arena) {
     pthread_mutex_lock(&arena->mutex);
     may_jump = 0;
     ++arena->in_mutex;
-    work(200);
-    pthread_mutex_unlock(&arena->mutex);
     ++arena->locked;
+    work(200);
+    may_jump = 1; /* when it comes to a system call it has let go of the mutex, and its wakes are done */
+    pthread_mutex_unlock(&arena->mutex);
+    may_jump = 0;
 }
 
 void use_rwlock(Arena *arena, bool write) {
@@ -324,8 +365,10 @@ void wait_and_pass_on(Arena *arena) {
     pthread_mutex_lock(&arena->cond_mutex);
     pthread_cond_wait(&arena->cond, &arena->cond_mutex);
     may_jump = 0;
-    pthread_cond_signal(&arena->cond);
     pthread_mutex_unlock(&arena->cond_mutex);
+    may_jump = 1; /* likewise */
+    pthread_cond_signal(&arena->cond);
+    may_jump = 0;
 }
 
 struct Torn {
