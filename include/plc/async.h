@@ -114,8 +114,10 @@ PLC_INLINE void plc_rwlock_read_unlock_async(plc_rwlock_t *lock) PLC_NO_THREAD_S
 PLC_INLINE enum plc_poll plc_rwlock_write_lock_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
                                                      const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
     enum plc_poll poll = plc_rwlock_write_lock_async_(lock, waiter, waker);
-    if (poll == PLC_POLL_READY)
+    if (poll == PLC_POLL_READY) {
         plc_tsan_acquire(lock);
+        plc_tsan_acquire(plc_rwlock_tsan_of_readers_(lock));
+    }
     return poll;
 }
 
