@@ -45,6 +45,7 @@ struct worker {
     struct queue queue;
     unsigned index;
     unsigned polls;
+    bool searches; /* it is the one that was unparked to look for work */
     pthread_t thread;
     char padding[64];
 };
@@ -53,7 +54,8 @@ struct runtime {
     plc_shared_driver_t shared;
     plc_driver_t *driver;
     unsigned count;
-    _Atomic uint64_t idle; /* workers that are about to park, or parked */
+    _Atomic uint64_t idle;    /* workers that are about to park, or parked */
+    _Atomic bool is_searched; /* one was unparked to look for work, and has not found it yet */
     struct queue common;
     plc_mutex_t living_lock;
     struct task *living;
@@ -114,8 +116,12 @@ static struct task *take(struct queue *queue, struct queue *rest, bool *more) {
 
 /* ---- Whoever is idle */
 
+/* One searcher at a time is enough: it unparks the next when it has found more than it needs. */
 static void unpark_one(runtime_t *runtime) {
+    bool is_searched = false;
     uint64_t idle = atomic_load(&runtime->idle);
+    if (idle == 0 || !atomic_compare_exchange_strong(&runtime->is_searched, &is_searched, true))
+        return;
     while (idle != 0) {
         uint64_t lowest = idle & -idle;
         if (atomic_compare_exchange_weak(&runtime->idle, &idle, idle & ~lowest)) {
@@ -123,6 +129,7 @@ static void unpark_one(runtime_t *runtime) {
             return;
         }
     }
+    atomic_store(&runtime->is_searched, false);
 }
 
 /* A worker that has nothing else to do will poll the first task of its own queue soon; others are for those who are idle. */
@@ -228,13 +235,21 @@ static struct task *steal(struct worker *self, bool *more) {
     return task;
 }
 
+/* Whoever pushed while there was a searcher relied on it: if it found nothing, it looks once more, in rest. */
+static void end_search(struct worker *self) {
+    if (self->searches)
+        atomic_store(&self->runtime->is_searched, false);
+    self->searches = false;
+}
+
 static struct task *next_task(struct worker *self) {
     bool more = false;
     struct task *task = take(&self->queue, NULL, &more);
-    if (task)
-        return task;
-    task = steal(self, &more);
-    if (task && more)
+    bool is_stolen = !task;
+    if (!task)
+        task = steal(self, &more);
+    end_search(self);
+    if (task && is_stolen && more)
         unpark_one(self->runtime);
     return task;
 }
@@ -248,9 +263,11 @@ static bool rest(struct worker *self) {
     struct task *task = steal(self, &more);
     if (!task)
         goes_on = plc_driver_parker_park(self->parker).status != PLC_DRIVER_PARK_SHUT_DOWN;
-    atomic_fetch_and(&self->runtime->idle, ~bit);
-    if (task)
+    self->searches = !(atomic_fetch_and(&self->runtime->idle, ~bit) & bit); /* somebody took the bit to unpark it */
+    if (task) {
+        end_search(self);
         run(task);
+    }
     return goes_on;
 }
 

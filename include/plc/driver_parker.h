@@ -8,7 +8,7 @@
  *  where its parker is: it interrupts the driver, wakes the thread, or leaves a permit.
  *
  *  The driver is not left alone while somebody sleeps: when whoever ran it, and left it for an event, a permit or a deadline,
- *  does not come back within a millisecond or two, one of the sleepers takes it over, and does not return from its park for that.
+ *  does not come back within some milliseconds, one of the sleepers takes it over, and does not return from its park for that.
  *
  *  Zeroed memory is no shared driver; see plc_shared_driver_init. Everything may be freed once no thread parks, unparks
  *  or shuts down here any more. Nothing here allocates; a park blocks, and nothing else does, unless the driver's functions

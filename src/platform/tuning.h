@@ -70,9 +70,10 @@
 #define PLC_EXPECT_COMPANY false
 #endif
 
-/* A sleeper that keeps watch over a driver which workers leave and come back to looks this often whether one has stayed away. */
+/* A sleeper that keeps watch over a driver which workers leave and come back to looks this often whether one has stayed away.
+   A look disturbs whoever is at work: once a millisecond was enough to show in the slowest hundredth of an echo server. */
 #ifndef PLC_DRIVER_WATCH_NS
-#define PLC_DRIVER_WATCH_NS 1000000
+#define PLC_DRIVER_WATCH_NS 4000000
 #endif
 
 /* A notification prefers a waiter that is awake to the first one for at most this long. */

@@ -70,7 +70,7 @@ static bool begin_registering(plc_atomic_waker_t *place) {
     return plc_cas_acquire(&place->state, &state, (uint32_t)REGISTERING); /* acquire [K2] [K3] */
 }
 
-void plc_atomic_waker_register_(plc_atomic_waker_t *place, plc_waker_t waker) {
+static inline void register_it(plc_atomic_waker_t *place, plc_waker_t waker) {
     if (!begin_registering(place)) {
         plc_waker_wake(&waker); /* I3 */
         return;
@@ -81,9 +81,13 @@ void plc_atomic_waker_register_(plc_atomic_waker_t *place, plc_waker_t waker) {
     plc_waker_drop(&old);
 }
 
+void plc_atomic_waker_register_(plc_atomic_waker_t *place, plc_waker_t waker) {
+    register_it(place, waker);
+}
+
 void plc_atomic_waker_register_by_ref_(plc_atomic_waker_t *place, const plc_waker_t *waker) {
     if (seems_empty(place)) { /* it was woken: nothing to compare with, so the place is entered once and not twice */
-        plc_atomic_waker_register_(place, plc_waker_clone(waker));
+        register_it(place, plc_waker_clone(waker));
         return;
     }
     if (!begin_registering(place)) {
@@ -93,10 +97,10 @@ void plc_atomic_waker_register_by_ref_(plc_atomic_waker_t *place, const plc_wake
     bool there_already = plc_waker_is_set(&place->waker) && plc_waker_will_wake(&place->waker, waker);
     end_registering(place);
     if (!there_already)
-        plc_atomic_waker_register_(place, plc_waker_clone(waker));
+        register_it(place, plc_waker_clone(waker));
 }
 
-plc_waker_t plc_atomic_waker_take_(plc_atomic_waker_t *place) {
+static inline plc_waker_t take(plc_atomic_waker_t *place) {
     plc_waker_t waker = {NULL, NULL};
     if (plc_fetch_or_acq_rel(&place->state, (uint32_t)WAKING) == WAITING) { /* acq_rel [K1] [K3] [K4] */
         waker = take_out(place);
@@ -105,8 +109,12 @@ plc_waker_t plc_atomic_waker_take_(plc_atomic_waker_t *place) {
     return waker;
 }
 
+plc_waker_t plc_atomic_waker_take_(plc_atomic_waker_t *place) {
+    return take(place);
+}
+
 void plc_atomic_waker_wake_(plc_atomic_waker_t *place) {
-    plc_waker_t waker = plc_atomic_waker_take_(place);
+    plc_waker_t waker = take(place);
     if (plc_waker_is_set(&waker))
         plc_waker_wake(&waker);
 }
