@@ -120,7 +120,7 @@ void *wait_for_good(void *given) {
 TEST(Handler, MayLockWhileItsThreadIsCancelledInACond) {
     install(SIGUSR2, try_again_and_again, 0);
     ASSERT_EQ(pthread_mutex_lock(&busy.mutex), 0);
-    for (int round = 0; round < 300; ++round) {
+    for (int round = 0; round < 100; ++round) {
         Locks locks;
         Doomed doomed;
         doomed.is_asynchronous = false;
@@ -201,7 +201,7 @@ TEST(Libplc, AsynchronouslyInANotificationLeavesNothingBehind) {
             pthread_cond_wait(&locks.cond, &locks.mutex);
         pthread_mutex_unlock(&locks.mutex);
     });
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < 60; ++round) {
         static std::atomic<int> signals;
         signals = 0;
         pthread_t victim;
@@ -405,7 +405,7 @@ void *be_torn(void *given) {
     return nullptr;
 }
 
-constexpr unsigned kJumps = 1500;
+constexpr unsigned kJumps = 400;
 
 void use_all(Arena *arena) {
     for (int i = 0; jumps < kJumps; ++i) {
