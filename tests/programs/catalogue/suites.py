@@ -5,8 +5,8 @@ Both come as sources only, so they are fetched from Debian and compiled once. Ev
 glibc, with the same exit status."""
 
 import os
-import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -16,7 +16,7 @@ from harness.program import Measure, Program, Result
 from harness.run import Failure, Hang
 
 
-LIMIT = 40  # seconds for one test; some of them hang on glibc, and then have to on libplc
+LIMIT = 100  # seconds for one test; one that hangs on glibc has to on libplc
 PARALLEL = 32  # most of them sleep most of the time
 
 GLIBC_TESTS = re.compile("tst-.*(mutex|cond|rwlock|once|cnd|mtx|cancel|robust|cleanup|fork|barrier|sem|exec|signal|key|tss|thrd|join)")
@@ -84,11 +84,13 @@ def build_posix_tests(directory):
                  "-o", directory / f"{file.parent.name}.{file.stem}", "-lrt"] for file in tests)
 
 
-def built(run, name, build):
-    directory = pathlib.Path(run.shared(name))
+def built(name, build):
+    """The tests' programs; they are compiled once, and kept beside their sources."""
+    directory = source_package.SOURCES / f"{name}-built"
     if not directory.exists():
         fresh = directory.with_suffix(".fresh")
-        fresh.mkdir()
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
         build(fresh)
         fresh.rename(directory)
     return sorted(path for path in directory.iterdir() if path.is_file() and os.access(path, os.X_OK))
@@ -118,7 +120,7 @@ def run_in_parallel(run, tests):
 
 def suite(name, build, fewest, left_out):
     def run_it(run):
-        tests = [test for test in built(run, name, build) if test.name not in left_out]
+        tests = [test for test in built(name, build) if test.name not in left_out]
         if len(tests) < fewest:
             raise Failure(f"only {len(tests)} tests could be built")
         start = time.monotonic()
@@ -130,9 +132,16 @@ def suite(name, build, fewest, left_out):
     return run_it
 
 
-GLIBC_EXCEPTIONS = {}
-
-POSIX_EXCEPTIONS = {}
+# Not run, and why.
+GLIBC_EXCEPTIONS = {
+    "tst-cancel7": "looks for a child process after a fixed time: its result changes on glibc under load",
+    "tst-cancelx7": "the same",
+}
+POSIX_EXCEPTIONS = {
+    "pthread_cond_init.1-3": "two processes use private conds, which is undefined; its result changes on glibc",
+    "pthread_cond_broadcast.1-2": "takes minutes",
+    "pthread_rwlock_unlock.4-1": "wants 0 or EINVAL from the unlock of a free rwlock, where POSIX now recommends EPERM",
+}
 
 PROGRAMS = [
     Program("glibc-tests", ("gcc=gcc", "libc6-dev"), "glibc's own tests of threads, as far as they can be built alone: "
