@@ -14,7 +14,7 @@ extern "C" {
 namespace {
 
 constexpr int kThreads = 4;
-constexpr int kObjects = 3000; /* fewer than PROFILE_WAITS, so that nothing is dropped */
+constexpr size_t kObjects = 3000; /* fewer than PROFILE_WAITS, so that nothing is dropped */
 
 char objects[kObjects * 8];
 
@@ -43,10 +43,11 @@ void insert_all(std::atomic<int> *arrived, Found *found) {
     arrived->fetch_add(1);
     while (arrived->load() < kThreads)
         std::this_thread::yield();
-    for (int i = 0; i < kObjects; ++i) {
+    for (size_t i = 0; i < kObjects; ++i) {
         const profile_lock_birth birth = {0, 0, &objects[0]};
         profile_lock *lock = profile_lock_of(&objects[i * 8], &birth);
-        const uintptr_t frames[2] = {reinterpret_cast<uintptr_t>(&objects[0]), static_cast<uintptr_t>(i / 2 + 1)};
+        const uintptr_t frames[2] = {reinterpret_cast<uintptr_t>(&objects[0]),
+                                     reinterpret_cast<uintptr_t>(&objects[i / 2 + 1])};
         const uint32_t stack = profile_stack_keep(frames, 2);
         profile_waits *waits = profile_waits_of(lock);
         profile_site_add(waits, stack, 1, 10);
@@ -69,7 +70,7 @@ TEST_F(ProfileTables, ThreadsThatInsertTheSameAtOnceFindOneEntry) {
         EXPECT_EQ(other.waits, found[0].waits);
         EXPECT_EQ(other.stacks, found[0].stacks);
     }
-    for (int i = 0; i < kObjects; ++i) {
+    for (size_t i = 0; i < kObjects; ++i) {
         ASSERT_NE(found[0].locks[i], nullptr);
         EXPECT_EQ(found[0].locks[i]->object, reinterpret_cast<uint64_t>(&objects[i * 8]));
         EXPECT_EQ(found[0].waits[i]->object, found[0].locks[i]->object);
@@ -78,7 +79,7 @@ TEST_F(ProfileTables, ThreadsThatInsertTheSameAtOnceFindOneEntry) {
     uint64_t weight = profile_region->header.dropped_sites;
     for (const profile_site &site : profile_region->sites)
         weight += site.weight;
-    EXPECT_EQ(weight, uint64_t{kThreads} * kObjects);
+    EXPECT_EQ(weight, uint64_t{kThreads} * uint64_t{kObjects});
 }
 
 TEST_F(ProfileTables, BucketsGrowByAnEighthAndNeverShrink) {
