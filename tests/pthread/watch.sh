@@ -133,10 +133,20 @@ for scenario in peace gate; do
     counts 1 'inversions: 0$'
 done
 
+watch 0 --deadlock jump # only of deadlocks: the orders of this scenario contradict each other
+counts 0 '^== libplc: deadlock'
+
 # An output that cannot be written is an error before the program starts.
 rm -f "$directory/out"
 "$plc_run" --deadlock --output "$directory/missing/report" "$program" peace >"$directory/out" 2>"$directory/error"
 [ $? -eq 125 ] && grep -q 'cannot write to' "$directory/error" && [ ! -s "$directory/out" ] || complain "a bad output was not refused"
+
+# A full disk is said once and disturbs nothing; nor does a reader that is gone.
+"$plc_run" --lock-order --output /dev/full "$program" inversion >"$directory/out" 2>"$directory/error" || complain "a full disk was the program's end"
+[ "$(grep -c 'cannot write a report to /dev/full: No space' "$directory/error")" -eq 1 ] ||
+    complain "a full disk was not told once: $(cat "$directory/error")"
+{ "$plc_run" --lock-order "$program" inversion 2>&1 >"$directory/out" || echo "$?" >"$directory/failed"; } | true
+[ ! -e "$directory/failed" ] || complain "a reader that was gone was the program's end"
 
 # A process that cannot have its report rendered writes it with addresses, and plc-render makes up for it.
 rm -f "$report"

@@ -3,6 +3,9 @@
 #include "watch_program.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <time.h>
 
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
@@ -243,6 +246,52 @@ static void *change_its_mind(void *unused) {
     return unused;
 }
 
+/* A thread whose handler jumps out of its wait waits for nothing any more. */
+static sigjmp_buf away;
+static int has_jumped; /* atomic, as the next */
+static pthread_t jumper;
+
+static void jump_away(int number) {
+    (void)number;
+    siglongjmp(away, 1);
+}
+
+static void *wait_and_jump(void *unused) {
+    CHECK(pthread_mutex_lock(&first));
+    if (sigsetjmp(away, 1) == 0) {
+        jumper = pthread_self();
+        meet();
+        CHECK(pthread_mutex_lock(&second));
+        CHECK(EDEADLK); /* not reached: nobody gives it up */
+    }
+    __atomic_store_n(&has_jumped, 1, __ATOMIC_RELEASE);
+    const struct timespec long_enough = {0, 600000000}; /* for a deadlock to be reported */
+    (void)nanosleep(&long_enough, NULL);
+    CHECK(pthread_mutex_unlock(&first));
+    return unused;
+}
+
+/* The signal may come before the wait begins as well as within: a jump is right at both. */
+static void *call_back(void *unused) {
+    CHECK(pthread_mutex_lock(&second));
+    meet();
+    const struct timespec a_moment = {0, 100000000}; /* most likely it waits by then */
+    (void)nanosleep(&a_moment, NULL);
+    CHECK(pthread_kill(jumper, SIGUSR1));
+    while (__atomic_load_n(&has_jumped, __ATOMIC_ACQUIRE) == 0)
+        (void)sched_yield();
+    CHECK(pthread_mutex_lock(&first));
+    CHECK(pthread_mutex_unlock(&first));
+    CHECK(pthread_mutex_unlock(&second));
+    return unused;
+}
+
+static void jump_out_of_a_wait(void) {
+    const struct sigaction action = {.sa_handler = jump_away};
+    CHECK(sigaction(SIGUSR1, &action, NULL));
+    run_together(2, (const routine[]){wait_and_jump, call_back});
+}
+
 static void be_peaceful(void) {
     nest(&early[0], &early[1]);
     run_alone(nest_late);
@@ -265,5 +314,6 @@ static void be_peaceful(void) {
 
 const struct scenario peace[] = {
     {"peace", be_peaceful, 0, {NULL}},
+    {"jump", jump_out_of_a_wait, 0, {NULL}},
     {NULL, NULL, 0, {NULL}},
 };

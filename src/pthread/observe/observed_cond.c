@@ -8,6 +8,7 @@
 #include "observe.h"
 #include "observed_mutex.h"
 #include "plain.h"
+#include "torn.h"
 
 #include <errno.h>
 
@@ -22,10 +23,12 @@ struct wait {
     const void *caller;
     bool gives_up; /* the mutex is free meanwhile; not so if a recursive one is held several times */
     bool is_woken;
+    struct observe_torn torn; /* only jumps: what unwinds comes to end() */
 };
 
 /* Runs when the wait has returned, and also when a cancellation unwinds it; the mutex is held again in both cases. */
 static void end(struct wait *wait) {
+    observe_torn_end(&wait->torn);
     observe_cond_wait_end(wait->cond, wait->mutex, wait->begin, wait->is_woken);
     if (wait->gives_up)
         observe_acquired(wait->mutex, OBSERVE_MUTEX, dropin_mutex_kind(wait->mutex), OBSERVE_AFTER_COND, wait->caller);
@@ -57,7 +60,10 @@ static int wait_observed(pthread_cond_t *cond, pthread_mutex_t *mutex, const str
     if (gives_up)
         observe_released(mutex, OBSERVE_MUTEX);
     uint64_t begin = observe_cond_wait_begin(cond, mutex, limit->kind != OBSERVE_FOR_EVER, caller);
-    __attribute__((cleanup(end))) struct wait wait = {cond, mutex, begin, caller, gives_up, false};
+    __attribute__((cleanup(end))) struct wait wait = {cond, mutex, begin, caller, gives_up, false, {.object = cond}};
+    wait.torn.mutex = mutex;
+    wait.torn.begin = begin;
+    observe_torn_begin(&wait.torn);
     int error = wait_plainly(cond, mutex, limit);
     wait.is_woken = error == 0 || error == EOWNERDEAD;
     return error;

@@ -7,6 +7,7 @@
 #include "limit.h"
 #include "observe.h"
 #include "plain.h"
+#include "torn.h"
 
 #include <errno.h>
 
@@ -49,9 +50,12 @@ static int lock_plainly(pthread_mutex_t *mutex, const struct observe_limit *limi
 
 static __attribute__((noinline)) int wait(pthread_mutex_t *mutex, const struct observe_limit *limit,
                                           const void *caller) {
-    uint64_t begin = observe_wait_begin(mutex, OBSERVE_MUTEX, limit->kind != OBSERVE_FOR_EVER, caller);
+    __attribute__((cleanup(observe_torn_unwind))) struct observe_torn torn = {.object = mutex, .mode = OBSERVE_MUTEX};
+    torn.begin = observe_wait_begin(mutex, OBSERVE_MUTEX, limit->kind != OBSERVE_FOR_EVER, caller);
+    observe_torn_begin(&torn);
     int error = lock_plainly(mutex, limit);
-    observe_wait_end(mutex, OBSERVE_MUTEX, begin, is_taken(error));
+    observe_torn_end(&torn);
+    observe_wait_end(mutex, OBSERVE_MUTEX, torn.begin, is_taken(error));
     if (is_taken(error))
         tell_taken(mutex, OBSERVE_CONTENDED | observe_limit_flags(limit), caller);
     return error;

@@ -7,6 +7,7 @@
 #include "limit.h"
 #include "observe.h"
 #include "plain.h"
+#include "torn.h"
 
 #include <plc/rwlock.h>
 
@@ -60,9 +61,12 @@ static int try_first(pthread_rwlock_t *rwlock, enum observe_mode mode) {
 
 static __attribute__((noinline)) int wait(pthread_rwlock_t *rwlock, enum observe_mode mode,
                                           const struct observe_limit *limit, const void *caller) {
-    uint64_t begin = observe_wait_begin(rwlock, mode, limit->kind != OBSERVE_FOR_EVER, caller);
+    __attribute__((cleanup(observe_torn_unwind))) struct observe_torn torn = {.object = rwlock, .mode = mode};
+    torn.begin = observe_wait_begin(rwlock, mode, limit->kind != OBSERVE_FOR_EVER, caller);
+    observe_torn_begin(&torn);
     int error = lock_plainly(rwlock, mode, limit);
-    observe_wait_end(rwlock, mode, begin, error == 0);
+    observe_torn_end(&torn);
+    observe_wait_end(rwlock, mode, torn.begin, error == 0);
     if (error == 0)
         observe_acquired(rwlock, mode, kind_of(rwlock), OBSERVE_CONTENDED | observe_limit_flags(limit), caller);
     return error;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,16 +179,49 @@ static void add_mappings(struct report *report) {
         (void)close(fd);
 }
 
-static void write_all(int fd, const char *text, size_t length) {
+static bool write_all(int fd, const char *text, size_t length) {
     while (length > 0) {
         ssize_t count = write(fd, text, length);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
-            return; /* a full disk, a reader that is gone: there is nobody to tell */
+            return false;
         text += count;
         length -= (size_t)count;
     }
+    return true;
+}
+
+/* A reader that is gone must not kill the program: its signal is taken back, unless one was pending anyway. */
+static bool write_quietly(int fd, const char *text, size_t length) {
+    const struct timespec now = {0, 0};
+    sigset_t pipe_signal;
+    sigset_t mask;
+    sigset_t pending;
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)sigpending(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &mask);
+    bool done = write_all(fd, text, length);
+    int error = errno;
+    if (!done && error == EPIPE && sigismember(&pending, SIGPIPE) == 0)
+        (void)sigtimedwait(&pipe_signal, NULL, &now);
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    errno = error;
+    return done;
+}
+
+/* Says so once, on standard error, if a file cannot take it. */
+static void write_report(int fd, const struct report *report) {
+    static bool has_complained; /* under the report's lock */
+    char complaint[sizeof output_path + 128];
+    if (write_quietly(fd, report->text, report->length) || has_complained || output_path[0] == '\0')
+        return;
+    has_complained = true;
+    int length = snprintf(complaint, sizeof complaint, "libplc: %s[%d]: cannot write a report to %s: %s\n",
+                          program_invocation_short_name, (int)getpid(), output_path, strerror(errno));
+    if (length > 0)
+        (void)write_quietly(STDERR_FILENO, complaint, (size_t)length);
 }
 
 static void end(struct report *report) {
@@ -202,13 +236,13 @@ void report_send(struct report *report) {
     int fd = find_output();
     add_mappings(report);
     if (fd >= 0 && !render(report->text, report->length, fd))
-        write_all(fd, report->text, report->length);
+        write_report(fd, report);
     end(report);
 }
 
 void report_send_plain(struct report *report) {
     int fd = find_output();
     if (fd >= 0)
-        write_all(fd, report->text, report->length);
+        write_report(fd, report);
     end(report);
 }
