@@ -97,10 +97,12 @@ static void behind_a_task(int self) {
 }
 
 static void unlocked_fairly(int self) {
-    if (self == 0)
+    if (self == 0) {
+        counter = 1; /* as it was: something to hand on, also to who takes the mutex without a look at the queue */
         plc_mutex_unlock_fair(&mutex);
-    else
+    } else {
         behind_a_task(self);
+    }
 }
 
 /* ---- A task that gives up, before it is woken, after, or just then; its memory is freed at once. */

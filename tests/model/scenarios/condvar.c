@@ -279,13 +279,6 @@ MC_SCENARIOS(
      .clock_jumps = 1,
      .outcomes = "01 10",
      BOUND3(3)},
-    {.name = "condvar: notify_all after unlock" ON, THREE, .thread = all_notified, .finish = two_woke, BOUND3(3), ALL},
-    {.name = "condvar: notify_all under the lock" ON,
-     THREE,
-     .thread = all_notified_under_lock,
-     .finish = two_woke,
-     BOUND3(3),
-     ALL},
     {.name = "condvar: time-out racing notify" ON,
      TWO,
      .thread = time_out_vs_notify,
@@ -311,4 +304,12 @@ MC_SCENARIOS(
      .thread = freed_by_the_waiter,
      .finish = lot_must_be_empty,
      BOUND(4)},
-    {.name = "condvar: with another lock" ON, THREE, .thread = any_lock, .finish = two_woke, BOUND3(3)});
+    {.name = "condvar: with another lock" ON, THREE, .thread = any_lock, .finish = two_woke, BOUND3(3)},
+    /* The longest come last. */
+    {.name = "condvar: notify_all after unlock" ON, THREE, .thread = all_notified, .finish = two_woke, BOUND3(3), ALL},
+    {.name = "condvar: notify_all under the lock" ON,
+     THREE,
+     .thread = all_notified_under_lock,
+     .finish = two_woke,
+     BOUND3(3),
+     ALL});
