@@ -67,8 +67,9 @@ enum {
  *  such as files (epoll alone says so); EEXIST if it is watched already (likewise); ENOMEM, ENOSPC; ESHUTDOWN. */
 PLC_API int plc_io_register(plc_driver_t *driver, int fd, plc_io_t **io);
 
-/** Watches no more, and drops the wakers. If @p io's descriptor was closed before, no harm is done, but that it may have missed
- *  the end of the watch: a driver that is built on epoll watches as long as a duplicate of the descriptor exists. */
+/** Watches no more, and drops the wakers; one that another thread is just waking is dropped by that thread, soon. If @p io's descriptor
+ *  was closed before, no harm is done, but that it may have missed the end of the watch: a driver that is built on epoll watches as
+ *  long as a duplicate of the descriptor exists. */
 PLC_API void plc_io_deregister(plc_io_t *io);
 
 /** Before an attempt: forgets that it was @p ready (READABLE, WRITABLE, or both). */

@@ -221,7 +221,9 @@ TEST_P(Driver, DeregisteredWhileAnotherThreadWaits) {
                 pair.send(1, "x");
         }
         remove(io);
-        EXPECT_EQ(bell_.references, 0) << "its wakers were dropped";
+        /* The waker was dropped, or is about to be by the worker, who may be waking it just now. */
+        while (bell_.references != 0)
+            std::this_thread::yield();
     }
 }
 
