@@ -61,12 +61,28 @@ static inline bool plc_task_has_waker(const struct plc_waiter *task, const plc_w
     return plc_waker_is_set(&task->waker) && plc_waker_will_wake(&task->waker, waker);
 }
 
+/* Gives it this waker, and leaves the one that it had, if any, in its place. */
+static inline void plc_task_swap_waker(struct plc_waiter *task, plc_waker_t *waker) {
+    plc_waker_t old = task->waker;
+    task->waker = *waker;
+    *waker = old;
+}
+
 /* Takes the waker out; there may be none. */
 static inline plc_waker_t plc_task_take_waker(struct plc_waiter *task) {
     plc_waker_t waker = task->waker;
     task->waker.vtable = NULL;
     return waker;
 }
+
+/* Does a task sleep in this queue, which nobody has woken? */
+bool plc_tasks_sleep_(const struct plc_bucket *bucket, struct plc_lot_key key);
+static inline bool plc_tasks_sleep(const struct plc_bucket *bucket, struct plc_lot_key key) {
+    return PLC_UNLIKELY(bucket->tasks) && plc_tasks_sleep_(bucket, key);
+}
+
+/* A task that was woken is waited for only so long, from when this is first asked: is it longer? */
+bool plc_task_is_overdue(struct plc_waiter *task, int64_t patience_ns);
 
 /* ---- With no bucket locked */
 

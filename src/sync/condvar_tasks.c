@@ -64,8 +64,8 @@ static void begin(plc_condvar_t *condvar, plc_mutex_t *mutex, struct plc_waiter 
 
 enum look { NOTIFIED, WAITS_ON, NEEDS_WAKER, IS_GONE };
 
-/* With the bucket locked: takes a notification, or sees to it that the waker is the wanted one, for which *waker is used
-   up if it is needed and there. In *old is the one that was there, if it is of no use any more. */
+/* With the bucket locked: takes a notification, and in *old the waker, or sees to it that the waker is the wanted one: if it
+   was not, that is *waker, in whose place the old one is left. */
 static enum look look(struct plc_bucket *bucket, struct plc_waiter *task, const plc_waker_t *wanted, plc_waker_t *waker,
                       plc_waker_t *old) {
     if (is_notified(task)) {
@@ -80,9 +80,7 @@ static enum look look(struct plc_bucket *bucket, struct plc_waiter *task, const 
         return WAITS_ON;
     if (!plc_waker_is_set(waker))
         return NEEDS_WAKER;
-    *old = task->waker;
-    task->waker = *waker;
-    waker->vtable = NULL;
+    plc_task_swap_waker(task, waker);
     return WAITS_ON;
 }
 

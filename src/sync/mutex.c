@@ -7,30 +7,13 @@
 #include "platform/spin.h"
 #include "sync/mutex_queue.h"
 
-enum {
-    LOCKED = PLC_MUTEX_LOCKED_,
-    PARKED = PLC_MUTEX_PARKED_,
-};
-
-/* Takes the mutex if L is clear, leaving P as it is. */
-static bool barge(plc_mutex_t *mutex) {
-    uint8_t state = plc_load_relaxed(&mutex->state); /* relaxed: the CAS checks it */
-    while (!(state & LOCKED)) {
-        if (plc_cas_acquire_weak(&mutex->state, &state, (uint8_t)(state | LOCKED))) /* acquire [M1] */
-            return true;
-    }
-    if (PLC_UNLIKELY(state & ~(LOCKED | PARKED)))
-        plc_os_fatal("mutex", mutex, "lock of memory that does not hold a mutex, or was overwritten");
-    return false;
-}
-
 /* Spins whether or not somebody is queued: the queue's turn comes by slices of time, not by everybody's good manners.
    To stop where P is set made one thread run alone and the others sleep (docs/performance.md). */
 static bool spin_and_barge(plc_mutex_t *mutex) {
     struct plc_spin spin;
     plc_spin_init(&spin);
     while (plc_spin_once_evenly(&spin, PLC_MUTEX_SPIN_PAUSES, PLC_MUTEX_SPIN_ROUNDS)) {
-        if (barge(mutex))
+        if (plc_mutex_barge(mutex))
             return true;
     }
     return false;
@@ -40,7 +23,7 @@ static bool lock_contended(plc_mutex_t *mutex, plc_deadline_t deadline) {
     struct plc_thread *self = plc_thread_self();
     /* A thread that found P set with nobody queued goes to the bucket, where that can be mended. */
     if (PLC_LIKELY(self->stale != mutex)) {
-        if (barge(mutex))
+        if (plc_mutex_barge(mutex))
             return true;
         /* A thread that has just handed the mutex over lets others have it: it would only steal it back. */
         if (self->handed_over != mutex && spin_and_barge(mutex))

@@ -61,11 +61,6 @@
  * The algorithm is our own: a designated waker as in nsync and Abseil, hand-over by the waiter's seniority as in CPython,
  * with time slices for barging. */
 
-enum {
-    LOCKED = PLC_MUTEX_LOCKED_,
-    PARKED = PLC_MUTEX_PARKED_,
-};
-
 enum waiter_phase {
     NEW = 0,
     ARRIVED = 1,
@@ -83,7 +78,7 @@ static struct plc_waiter *first_waiter(struct plc_bucket *bucket, plc_mutex_t *m
 
 /* Does a task sleep in the queue? */
 static bool tasks_sleep(const struct plc_bucket *bucket, const plc_mutex_t *mutex) {
-    return PLC_UNLIKELY(bucket->tasks) && plc_mutex_tasks_sleep_(bucket, mutex);
+    return plc_tasks_sleep(bucket, plc_lot_key(mutex, PLC_WAITER_MUTEX_TASK));
 }
 
 /* Does anybody wait but this waiter, which is the first thread? */

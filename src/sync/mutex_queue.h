@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The queue of the mutex: what a waiter and an unlocker do under the lock of its bucket. */
+/* The mutex's bits, and its queue: what a waiter and an unlocker do under the lock of its bucket. */
 #ifndef PLC_MUTEX_QUEUE_H
 #define PLC_MUTEX_QUEUE_H
 
 #include <plc/mutex.h>
 
 #include "parking_lot/lot.h"
+#include "platform/platform.h"
+
+enum {
+    LOCKED = PLC_MUTEX_LOCKED_,
+    PARKED = PLC_MUTEX_PARKED_,
+};
+
+/* Takes the mutex if L is clear, whoever waits, leaving P as it is. */
+static inline bool plc_mutex_barge(plc_mutex_t *mutex) {
+    uint8_t state = plc_load_relaxed(&mutex->state); /* relaxed: the CAS checks it */
+    while (!(state & LOCKED)) {
+        if (plc_cas_acquire_weak(&mutex->state, &state, (uint8_t)(state | LOCKED))) /* acquire [M1] */
+            return true;
+    }
+    if (PLC_UNLIKELY(state & ~(LOCKED | PARKED)))
+        plc_os_fatal("mutex", mutex, "lock of memory that does not hold a mutex, or was overwritten");
+    return false;
+}
 
 /* Queues for the mutex until it is ours (true), or until the deadline has passed (false). Takes it at once if it is
  * free. */

@@ -20,31 +20,11 @@
  *
  * docs/design/async.md argues for them. Memory order: sync/mutex_queue.c. */
 
-enum {
-    LOCKED = PLC_MUTEX_LOCKED_,
-    PARKED = PLC_MUTEX_PARKED_,
-};
-
 static struct plc_lot_key key_of(const plc_mutex_t *mutex) {
     return plc_lot_key(mutex, PLC_WAITER_MUTEX_TASK);
 }
 
 /* ---- For those who work on the queue. The bucket is locked. */
-
-bool plc_mutex_tasks_sleep_(const struct plc_bucket *bucket, const plc_mutex_t *mutex) {
-    const struct plc_waiter *waiter = bucket->head;
-    while (waiter && !(waiter->state == PLC_WAITER_QUEUED && plc_waiter_matches(waiter, key_of(mutex))))
-        waiter = waiter->next;
-    return waiter != NULL;
-}
-
-/* A task that was woken is waited for only so long, from when an unlock first found it under way. */
-static bool is_overdue(struct plc_waiter *task) {
-    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    if (task->summoned_at == 0)
-        task->summoned_at = now;
-    return now - task->summoned_at > PLC_MUTEX_STUCK_NS;
-}
 
 /* The first task that waits before any thread and has not been woken in vain; in *any whether there is any task. */
 static struct plc_waiter *first_of_use(const struct plc_bucket *bucket, const plc_mutex_t *mutex, bool *any) {
@@ -57,7 +37,7 @@ static struct plc_waiter *first_of_use(const struct plc_bucket *bucket, const pl
         if (waiter->kind != PLC_WAITER_MUTEX_TASK)
             continue;
         *any = true;
-        if (waiter->state == PLC_WAITER_QUEUED || !is_overdue(waiter))
+        if (waiter->state == PLC_WAITER_QUEUED || !plc_task_is_overdue(waiter, PLC_MUTEX_STUCK_NS))
             break;
     }
     return waiter;
@@ -89,18 +69,6 @@ bool plc_mutex_serve_tasks_(plc_mutex_t *mutex, struct plc_bucket *bucket, plc_w
 
 /* ---- Polling */
 
-/* Takes the mutex if it is free, whoever waits. */
-static bool barge(plc_mutex_t *mutex) {
-    uint8_t state = plc_load_relaxed(&mutex->state); /* relaxed: the CAS checks it */
-    while (!(state & LOCKED)) {
-        if (plc_cas_acquire_weak(&mutex->state, &state, (uint8_t)(state | LOCKED))) /* acquire [M1] */
-            return true;
-    }
-    if (PLC_UNLIKELY(state & ~(LOCKED | PARKED)))
-        plc_os_fatal("mutex", mutex, "lock of memory that does not hold a mutex, or was overwritten");
-    return false;
-}
-
 /* The mutex is the task's: it leaves the queue. */
 static enum plc_poll finish(plc_mutex_t *mutex, struct plc_waiter *task) {
     if (task->use != PLC_TASK_IDLE) {
@@ -119,7 +87,7 @@ static enum plc_poll finish(plc_mutex_t *mutex, struct plc_waiter *task) {
 /* With the bucket locked: takes the mutex, or makes P right for a task that sleeps. */
 static bool take_or_mark(plc_mutex_t *mutex) {
     while (!plc_mutex_mark_parked_if_locked_(mutex)) {
-        if (barge(mutex))
+        if (plc_mutex_barge(mutex))
             return true;
     }
     return false;
@@ -140,11 +108,8 @@ static enum outcome take_or_sleep(plc_mutex_t *mutex, struct plc_bucket *bucket,
     if (!is_queued)
         plc_task_enqueue(bucket, task, key_of(mutex));
     task->state = PLC_WAITER_QUEUED;
-    if (!has_waker) {
-        plc_waker_t old = task->waker;
-        task->waker = *waker;
-        *waker = old;
-    }
+    if (!has_waker)
+        plc_task_swap_waker(task, waker);
     return QUEUED;
 }
 
@@ -152,7 +117,7 @@ enum plc_poll plc_mutex_poll_(plc_mutex_t *mutex, struct plc_waiter *task, const
                               enum plc_task_use use) {
     plc_waker_t waker = {NULL, NULL};
     enum outcome outcome = NEEDS_WAKER;
-    if (barge(mutex))
+    if (plc_mutex_barge(mutex))
         return finish(mutex, task);
     if (task->use == PLC_TASK_IDLE)
         waker = plc_waker_clone(wanted);

@@ -7,12 +7,9 @@
 
 #include "parking_lot/tasks.h"
 
-/* All with the bucket of the mutex locked; the first asks for a task that sleeps and was not woken. */
-bool plc_mutex_tasks_sleep_(const struct plc_bucket *bucket, const plc_mutex_t *mutex);
-
-/* What an unlock does for the tasks that wait before the first thread, or behind nobody: if the mutex is free, and none of
-   them is on its way, takes the waker of the first that sleeps, for the caller to wake once the bucket is unlocked. Returns
-   whether there is any task, who keeps the mutex alive. */
+/* With the bucket of the mutex locked: what an unlock does for the tasks that wait before the first thread, or behind
+   nobody: if the mutex is free, and none of them is on its way, takes the waker of the first that sleeps, for the caller to
+   wake once the bucket is unlocked. Returns whether there is any task, who keeps the mutex alive. */
 bool plc_mutex_serve_tasks_(plc_mutex_t *mutex, struct plc_bucket *bucket, plc_waker_t *to_wake);
 
 /* Polls for the mutex; while it is pending the task is used for `use`. */

@@ -85,14 +85,11 @@ static inline struct plc_waiter *plc_rwlock_first_waiter(struct plc_bucket *buck
     return plc_queue_find_first(bucket, plc_rwlock_key(lock), &previous);
 }
 
-/* With the bucket locked: does a task sleep in the lock's queue? */
-bool plc_rwlock_tasks_sleep_(const struct plc_bucket *bucket, const plc_rwlock_t *lock);
-
 /* With the bucket locked: what Q and H have to be while this thread, or none, is the first in the queue (I1, I2). */
 static inline uintptr_t plc_rwlock_marks_for(const struct plc_bucket *bucket, const plc_rwlock_t *lock,
                                              const struct plc_waiter *first) {
     if (!first)
-        return PLC_UNLIKELY(bucket->tasks) && plc_rwlock_tasks_sleep_(bucket, lock) ? PARKED : 0;
+        return plc_tasks_sleep(bucket, plc_lot_key(lock, PLC_WAITER_RWLOCK_TASK)) ? PARKED : 0;
     return first->phase == PLC_RWLOCK_NAPS ? HEIR : PARKED;
 }
 

@@ -35,21 +35,6 @@ static bool is_kept_out(uintptr_t state, uintptr_t share) {
 
 /* ---- For those who work on the queue. The bucket is locked. */
 
-bool plc_rwlock_tasks_sleep_(const struct plc_bucket *bucket, const plc_rwlock_t *lock) {
-    const struct plc_waiter *waiter = bucket->head;
-    while (waiter && !(waiter->state == PLC_WAITER_QUEUED && plc_waiter_matches(waiter, key_of(lock))))
-        waiter = waiter->next;
-    return waiter != NULL;
-}
-
-/* A task that was woken to write is waited for only so long, from when this is first asked. */
-static bool is_overdue(struct plc_waiter *task) {
-    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    if (task->summoned_at == 0)
-        task->summoned_at = now;
-    return now - task->summoned_at > PLC_RWLOCK_SLICE_NS;
-}
-
 static void summon(struct plc_waiter *task, struct plc_wake_list *wakes) {
     task->state = PLC_WAITER_DUE;
     task->summoned_at = 0;
@@ -68,7 +53,7 @@ void plc_rwlock_summon_tasks_(const plc_rwlock_t *lock, struct plc_bucket *bucke
             continue;
         if (is_task && waiter->state == PLC_WAITER_QUEUED)
             summon(waiter, wakes);
-        else if (is_task && is_overdue(waiter))
+        else if (is_task && plc_task_is_overdue(waiter, PLC_RWLOCK_SLICE_NS))
             continue;
         taken |= waiter->park_token & (WRITER | UPGRADABLE);
     }
@@ -168,11 +153,8 @@ static enum outcome sleep_in(plc_rwlock_t *lock, struct plc_lot_key key, struct 
             plc_task_enqueue(bucket, task, key);
         task->state = PLC_WAITER_QUEUED;
     }
-    if (outcome == SLEEPS && !has_waker) {
-        plc_waker_t old = task->waker;
-        task->waker = *waker;
-        *waker = old;
-    }
+    if (outcome == SLEEPS && !has_waker)
+        plc_task_swap_waker(task, waker);
     plc_bucket_unlock(bucket);
     if (outcome == SLEEPS)
         task->use = PLC_TASK_LOCKS_RWLOCK;

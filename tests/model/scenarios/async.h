@@ -71,4 +71,11 @@ static inline void tasks_have_no_wakers(void) {
         MC_ASSERT(tasks[i].references == 0);
 }
 
+/* How far a scenario goes: further on ideal bucket locks, which take fewer steps. */
+#ifdef IDEAL
+#define BOUND(n) .preemptions = (n) + 1, .stale = 1
+#else
+#define BOUND(n) .preemptions = (n), .stale = 1
+#endif
+
 #endif

@@ -183,11 +183,6 @@ static void waiters_are_gone(void) {
     lot_must_be_empty();
 }
 
-#ifdef IDEAL
-#define BOUND(n) .preemptions = (n) + 1, .stale = 1
-#else
-#define BOUND(n) .preemptions = (n), .stale = 1
-#endif
 #define TWO .threads = 2, .setup = lot_setup, .invariant = word_is_right
 #define THREE .threads = 3, .setup = lot_setup, .invariant = word_is_right
 MC_SCENARIOS({.name = "async condvar: notified" ON, TWO, .thread = notify_one, .finish = all_taken, BOUND(3)},

@@ -226,11 +226,6 @@ static void was_freed(void) {
     lot_must_be_empty();
 }
 
-#ifdef IDEAL
-#define BOUND(n) .preemptions = (n) + 1, .stale = 1
-#else
-#define BOUND(n) .preemptions = (n), .stale = 1
-#endif
 #define TWO .threads = 2, .setup = lot_setup, .invariant = parked_is_right
 #define THREE .threads = 3, .setup = lot_setup, .invariant = parked_is_right
 #define HELD .threads = 3, .setup = held_from_the_start, .invariant = parked_is_right

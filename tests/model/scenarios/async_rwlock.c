@@ -282,11 +282,6 @@ static void reader_barges_before_a_writer(int self) {
     }
 }
 
-#ifdef IDEAL
-#define BOUND(n) .preemptions = (n) + 1, .stale = 1
-#else
-#define BOUND(n) .preemptions = (n), .stale = 1
-#endif
 #define CASE(title, begin, count, body)                                                                                \
     {                                                                                                                  \
         .name = "async rwlock: " title ON, .threads = (count), .setup = (begin), .invariant = marks_are_right,         \
