@@ -115,22 +115,3 @@ void plc_thread_parker_unpark(struct plc_thread_parker *parker) {
     pthread_cond_signal(&parker->condition[parker->sleeping_on]);
     pthread_mutex_unlock(&parker->mutex);
 }
-
-void plc_thread_parker_sleep_at(struct plc_thread_parker *parker, uint32_t place) {
-    (void)parker;
-    (void)place;
-}
-
-bool plc_thread_parker_had_company(const struct plc_thread_parker *parker) {
-    (void)parker;
-    return false;
-}
-
-void plc_thread_parker_unpark_with_others(struct plc_thread_parker *parker, struct plc_wake_batch *batch) {
-    (void)batch;
-    plc_thread_parker_unpark(parker);
-}
-
-void plc_wake_batch_finish(struct plc_wake_batch *batch) {
-    (void)batch;
-}

@@ -6,13 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "thread_parker/one_by_one.h"
+
 struct plc_thread_parker {
     uint32_t waiting; /* 1 while the owner waits, 0 once it was unparked */
-};
-
-/* Whoever is unparked is woken at once: there is nothing to gather. */
-struct plc_wake_batch {
-    char nothing;
 };
 
 #endif
