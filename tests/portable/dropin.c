@@ -9,22 +9,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { THREADS = 4, ROUNDS = 5000 };
+#include "threads.h"
 
-static void fail(const char *what, int line) {
-    (void)fprintf(stderr, "dropin.c:%d: not so: %s\n", line, what);
-    abort();
-}
-#define CHECK(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
-
-static void run(void *(*body)(void *number)) {
-    static char numbers[THREADS];
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, body, &numbers[i]) == 0);
-    for (int i = 0; i < THREADS; i++)
-        CHECK(pthread_join(threads[i], NULL) == 0);
-}
+enum { ROUNDS = 5000 };
 
 /* ---- All kinds of mutex, the robust one of glibc's among them; what the kinds say about a second lock */
 

@@ -12,22 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { THREADS = 4, ROUNDS = 20000, TURNS = 2000, ONCES = 200 };
+#include "threads.h"
 
-static void fail(const char *what, int line) {
-    (void)fprintf(stderr, "locks.c:%d: not so: %s\n", line, what);
-    abort();
-}
-#define CHECK(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
-
-static void run(void *(*body)(void *number)) {
-    static char numbers[THREADS];
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, body, &numbers[i]) == 0);
-    for (int i = 0; i < THREADS; i++)
-        CHECK(pthread_join(threads[i], NULL) == 0);
-}
+enum { ROUNDS = 20000, TURNS = 2000, ONCES = 200 };
 
 /* ---- Mutex: lock, try, wait until, hand over */
 
