@@ -6,9 +6,9 @@
  *  and *then* wakes. So either the consumer sees it, or the producer wakes the waker that was registered, or registering
  *  itself wakes it: nothing is missed.
  *
- *  One consumer at a time registers or takes; any number of producers wake at once. (Two that register at once is a mistake,
+ *  One consumer at a time registers; any number of producers wake or take at once. (Two that register at once is a mistake,
  *  and harmless: the waker that comes second is woken at once instead of being kept.) The waker's functions are always
- *  called with the place unlocked: they may register and wake here again.
+ *  called by who has nothing to do with the place any more: they may register and wake here again.
  *
  *  Zeroed memory is an empty place. Before it goes out of use, take the waker and drop it. Nothing blocks or allocates but
  *  what the waker's functions do.
@@ -16,7 +16,8 @@
  *  Ordering: all that happened before a wake happens before the return of the register that the consumer calls once it was
  *  woken; what happened before a register happens before the call of its waker.
  *
- *  Algorithm: Tokio's and futures-rs' AtomicWaker, with their later repairs. docs/design/task.md has states and edges. */
+ *  Interface and contract: Tokio's and futures-rs' AtomicWaker. The algorithm differs: who wakes reads the waker first and takes
+ *  it then, with one compare-and-swap. docs/design/task.md has states and edges. */
 #ifndef PLC_ATOMIC_WAKER_H
 #define PLC_ATOMIC_WAKER_H
 
@@ -29,7 +30,7 @@ PLC_BEGIN_DECLS
 /** A place for a waker; the members are private. */
 typedef struct plc_atomic_waker {
     plc_waker_t waker; /**< private */
-    uint32_t state;    /**< private */
+    uintptr_t state;   /**< private */
 } plc_atomic_waker_t;
 
 /** An empty place. So is any zeroed memory. */
@@ -43,7 +44,7 @@ PLC_API void plc_atomic_waker_wake_(plc_atomic_waker_t *place);
 PLC_API plc_waker_t plc_atomic_waker_take_(plc_atomic_waker_t *place);
 
 /** Consumer: puts @p waker there, which is used up, in place of the one that was there, which is dropped; or wakes it at
- *  once, if somebody is waking just now. */
+ *  once, if somebody wakes just now. */
 PLC_INLINE void plc_atomic_waker_register(plc_atomic_waker_t *place, plc_waker_t waker) {
     plc_tsan_release(place);
     plc_atomic_waker_register_(place, waker);

@@ -69,17 +69,13 @@ static void nobody_is_left(void) {
         MC_ASSERT(bells[i].living == 0);
 }
 
-/* While somebody is waking, the consumer wakes itself again and again: a loop that the checker would follow without end.
-   Real ones come to their end when that thread goes on. */
-enum { ENOUGH = 4 };
-
 /* T0 is lost if it looks too early and nobody wakes it: the checker reports a deadlock then. */
 static void register_then_look(int self) {
     if (self != 0) {
         act_and_wake(self);
         return;
     }
-    for (int i = 0; i < ENOUGH; i++) {
+    for (;;) {
         plc_atomic_waker_register(&place, waker_of(&bells[0]));
         if (all_acted())
             return;
@@ -93,7 +89,7 @@ static void register_by_reference(int self) {
         return;
     }
     plc_waker_t waker = waker_of(&bells[0]);
-    for (int i = 0; i < ENOUGH; i++) {
+    for (;;) {
         plc_atomic_waker_register_by_ref(&place, &waker);
         if (all_acted())
             break;
@@ -140,6 +136,46 @@ static void publish(int self) {
     MC_ASSERT(written[1] == 1);
 }
 
+/* What the consumer wrote before it registered what was there already is there for its waker. */
+static int note;
+
+static void ring_after_a_look(void *data) {
+    MC_ASSERT(note == 1);
+    ring(data);
+}
+
+static plc_waker_t clone_reader(void *data);
+static plc_waker_t reader(void) {
+    static const struct plc_waker_vtable vtable = {clone_reader, ring_after_a_look, ring_by_ref, give_up};
+    plc_waker_t waker = {&vtable, &bells[1]};
+    plc_fetch_add_relaxed(&bells[1].living, (int8_t)1);
+    return waker;
+}
+static plc_waker_t clone_reader(void *data) {
+    (void)data;
+    return reader();
+}
+
+static void register_again(int self) {
+    if (self != 0) {
+        while (!plc_load_relaxed(&acted[0]))
+            mc_yield();
+        plc_atomic_waker_wake(&place);
+        return;
+    }
+    plc_waker_t waker = reader();
+    plc_atomic_waker_register_by_ref(&place, &waker);
+    note = 1;
+    plc_atomic_waker_register_by_ref(&place, &waker);
+    plc_store_relaxed(&acted[0], (uint8_t)1);
+    plc_waker_drop(&waker);
+}
+
+static void it_was_woken(void) {
+    MC_ASSERT(bells[1].rung);
+    nobody_is_left();
+}
+
 /* T0 takes its waker back while T1 wakes: one of them gets it. */
 static int got[2];
 static void take_against_wake(int self) {
@@ -163,7 +199,10 @@ static void one_got_it(void) {
 
 /* Two that register at once: a mistake, but both wakers are accounted for, and nobody is forgotten. */
 static void register_twice_at_once(int self) {
-    plc_atomic_waker_register(&place, waker_of(&bells[self]));
+    if (self == 2)
+        act_and_wake(self);
+    else
+        plc_atomic_waker_register(&place, waker_of(&bells[self]));
 }
 
 static void one_is_kept_or_rung(void) {
@@ -243,6 +282,7 @@ MC_SCENARIOS(
      .setup = register_first,
      .thread = publish,
      .finish = nobody_is_left},
+    {.name = "atomic waker: the same again publishes", .threads = 2, .thread = register_again, .finish = it_was_woken},
     {.name = "atomic waker: taken back and taken by another",
      .threads = 2,
      .thread = take_against_wake,
@@ -252,6 +292,11 @@ MC_SCENARIOS(
      .threads = 2,
      .thread = register_twice_at_once,
      .finish = one_is_kept_or_rung},
+    {.name = "atomic waker: two register at once, and one wakes",
+     .threads = 3,
+     .thread = register_twice_at_once,
+     .finish = one_is_kept_or_rung,
+     BOUND(3)},
     {.name = "atomic waker: one that wakes, clones and drops into the place",
      .threads = 2,
      .thread = register_an_intruder,
