@@ -78,6 +78,7 @@ struct plc_bench_peer {
     struct plc_bench_kernel crowd;           /* of parkers, and one thread that watches what their number does to it */
     plc_bench_loop permit;                   /* unpark of oneself, and the park that takes the permit */
     plc_bench_loop unpark_awake;             /* of a thread that does not sleep, and has its permit */
+    plc_bench_loop park_permit;              /* a park that takes a permit, which a plain store has left */
     plc_bench_loop block_on;                 /* a task that wakes itself once */
     plc_bench_loop register_and_wake;        /* a place for a waker */
     struct plc_bench_kernel token_ping_pong; /* by the permits of threads */

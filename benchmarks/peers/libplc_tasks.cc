@@ -29,6 +29,15 @@ void unpark_awake(uint64_t n) {
         plc_parker_unpark(&parker);
 }
 
+// By itself: what the unpark before it costs is unpark_awake.
+void park_permit(uint64_t n) {
+    plc_parker_t parker = PLC_PARKER_INIT;
+    for (uint64_t i = 0; i < n; ++i) {
+        plc_store_relaxed(&parker.state, static_cast<uint32_t>(PLC_PARKER_NOTIFIED_));
+        plc_parker_park(&parker);
+    }
+}
+
 plc_poll wake_once(void *context, const plc_waker_t *waker) {
     auto *polls = static_cast<unsigned *>(context);
     if (++*polls == 2)
@@ -220,6 +229,7 @@ uint64_t destroy_server(void *object) {
 void add_tasks(plc_bench_peer &table) {
     table.permit = permit;
     table.unpark_awake = unpark_awake;
+    table.park_permit = park_permit;
     table.block_on = block_on;
     table.register_and_wake = register_and_wake;
     table.token_ping_pong = {create<park_table<token>>, park_ping_pong<token>, destroy<park_table<token>>};

@@ -155,8 +155,8 @@ def growth(cells):
 
 def tasks(cells):
     for cell, what in (("tasks/unpark_awake", "unpark of a thread that is awake, ns"),
-                       ("tasks/permit", "unpark and the park that takes the permit, ns")):
-        yield Bar(what, 10 if "awake" in cell else 20, cells.get(cell, {}).get("libplc", {}).get("median"))
+                       ("tasks/park_permit", "park with a permit, ns")):
+        yield Bar(what, 10, cells.get(cell, {}).get("libplc", {}).get("median"))
     for cell in ("tasks/register_and_wake", "tasks/block_on", "spawn/workers:2"):
         yield Bar(cell + ", to tokio", 1.0, ratio(cells.get(cell, {}), "libplc", "tokio"))
     for processors, limit in ((2, 0.5), (1, 1.0)):

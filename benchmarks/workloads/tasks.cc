@@ -87,6 +87,7 @@ void register_echo(std::size_t clients, std::size_t connections) {
 void register_tasks() {
     register_loop_cell("tasks/permit", &plc_bench_peer::permit);
     register_loop_cell("tasks/unpark_awake", &plc_bench_peer::unpark_awake);
+    register_loop_cell("tasks/park_permit", &plc_bench_peer::park_permit);
     register_loop_cell("tasks/block_on", &plc_bench_peer::block_on);
     register_loop_cell("tasks/register_and_wake", &plc_bench_peer::register_and_wake);
     register_pairs();
