@@ -46,6 +46,7 @@ struct worker {
     unsigned index;
     unsigned polls;
     bool searches; /* it is the one that was unparked to look for work */
+    bool gathers;  /* it runs the driver, or has just done so: nobody was told of the tasks that this woke */
     pthread_t thread;
     char padding[64];
 };
@@ -132,12 +133,14 @@ static void unpark_one(runtime_t *runtime) {
     atomic_store(&runtime->is_searched, false);
 }
 
-/* A worker that has nothing else to do will poll the first task of its own queue soon; others are for those who are idle. */
+/* A worker that has nothing else to do will poll the first task of its own queue soon; others are for those who are idle. Not one
+   by one, if the driver wakes many: whoever was unparked for the second would come while the rest is on its way, find little, and
+   be unparked again. See next_task. */
 static void schedule(struct task *task) {
     runtime_t *runtime = task->runtime;
     struct worker *here = current_worker && current_worker->runtime == runtime ? current_worker : NULL;
     size_t length = push(here ? &here->queue : &runtime->common, task);
-    if (!here || length > 1)
+    if (!here || (length > 1 && !here->gathers))
         unpark_one(runtime);
 }
 
@@ -245,11 +248,12 @@ static void end_search(struct worker *self) {
 static struct task *next_task(struct worker *self) {
     bool more = false;
     struct task *task = take(&self->queue, NULL, &more);
-    bool is_stolen = !task;
+    const bool has_news = !task || self->gathers;
+    self->gathers = false;
     if (!task)
         task = steal(self, &more);
     end_search(self);
-    if (task && is_stolen && more)
+    if (task && has_news && more)
         unpark_one(self->runtime);
     return task;
 }
@@ -261,6 +265,7 @@ static bool rest(struct worker *self) {
     bool more = false, goes_on = true;
     atomic_fetch_or(&self->runtime->idle, bit);
     struct task *task = steal(self, &more);
+    self->gathers = !task;
     if (!task)
         goes_on = plc_driver_parker_park(self->parker).status != PLC_DRIVER_PARK_SHUT_DOWN;
     self->searches = !(atomic_fetch_and(&self->runtime->idle, ~bit) & bit); /* somebody took the bit to unpark it */
@@ -278,7 +283,8 @@ static void *work(void *data) {
         struct task *task;
         while ((task = next_task(self)) != NULL) {
             run(task);
-            if (++self->polls % POLL_DRIVER_EVERY == 0)
+            self->gathers = ++self->polls % POLL_DRIVER_EVERY == 0;
+            if (self->gathers)
                 plc_driver_parker_poll(self->parker);
         }
         goes_on = rest(self);

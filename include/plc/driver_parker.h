@@ -10,6 +10,9 @@
  *  The driver is not left alone while somebody sleeps: when whoever ran it, and left it for an event, a permit or a deadline,
  *  does not come back within some milliseconds, one of the sleepers takes it over, and does not return from its park for that.
  *
+ *  The driver wakes tasks on the thread that runs it, often many at once. Let other workers know of them when the park or poll has
+ *  returned, and not one by one: each unpark in between costs as much as a task does.
+ *
  *  Zeroed memory is no shared driver; see plc_shared_driver_init. Everything may be freed once no thread parks, unparks
  *  or shuts down here any more. Nothing here allocates; a park blocks, and nothing else does, unless the driver's functions
  *  do. errno is preserved, unless they change it.
