@@ -41,12 +41,14 @@ def run_it(run):
     few = f"--num={run.amount(20000, 50000, 20000)}"
     bench(run, "known", "fillrandom,compact", few, "--threads=1", *SMALL)
     found = re.search(r"\((\d+) of \d+ found\)", bench(run, "known", "readrandom", few, "--use_existing_db=1"))
-    # Several threads write, then read while another one writes.
-    many = f"--num={run.amount(10000, 100000, 250000)}"
-    report = bench(run, "many", "fillrandom,readwhilewriting", many, "--threads=4",
-                   *run.amount(SMALL, SMALL, ("--write_buffer_size=4194304",)))
-    bench(run, "many", "verifychecksum", many, "--use_existing_db=1", on_locks=False)
-    return Result((found and found[1], content(run, "known")), [rate(report, "fillrandom"), rate(report, "readwhilewriting")])
+    # Several threads write, then read while another one writes. A read costs by how many levels the writers left behind,
+    # and by how much of the processors the other one takes: so the reads begin in order, and that one writes at a given pace.
+    many = (f"--num={run.amount(10000, 100000, 250000)}", "--threads=4",
+            *run.amount(SMALL, SMALL, ("--write_buffer_size=4194304",)))
+    written = bench(run, "many", "fillrandom,compact,waitforcompaction", *many)
+    read = bench(run, "many", "readwhilewriting", *many, "--use_existing_db=1", "--benchmark_write_rate_limit=4000000")
+    bench(run, "many", "verifychecksum", *many, "--use_existing_db=1", on_locks=False)
+    return Result((found and found[1], content(run, "known")), [rate(written, "fillrandom"), rate(read, "readwhilewriting")])
 
 
 PROGRAMS = [
