@@ -32,12 +32,13 @@
  *   0 1  a thread has the driver                      stop_driving: clears D; shutdown: or S
  *   1 1  that thread will call the driver's shutdown  stop_driving: clears D
  *   1 0  the driver is shut down, or being so         never
- *   W is set by a sleeper that was called, and cleared by the same one; L is only set with W, and cleared at the latest with it.
+ *   W is set by a sleeper that begins its sleep or was called, and cleared by the same one; L is only set with W, and cleared at
+ *   the latest with it.
  *
  * A worker that handles an event comes back soon, as a rule, and to wake another one for the meantime would cost more than it gains.
- * So a sleeper that is called does not take the driver at once, but keeps watch: it sleeps on, looks every PLC_DRIVER_WATCH_NS, and
- * takes the driver if it finds it free. Meanwhile nobody is called. When nobody has left the driver for that long, the watch
- * ends, and the next one who leaves calls again.
+ * So a sleeper keeps watch, unless another does: it looks every PLC_DRIVER_WATCH_NS, and takes the driver if it finds it free.
+ * Meanwhile nobody is called. When nobody has left the driver for that long, the watch ends, and the next one who leaves calls a
+ * sleeper, which does not take the driver at once either, but keeps watch again.
  *
  * Invariants
  *   I1  Only the owner makes EMPTY into PARKED and takes NOTIFIED away. Each other change of a parker's state by another
@@ -58,7 +59,7 @@
  *   [N1] an unpark's exchange-release -> the owner's exchange-acquire that takes the permit. Every change of the state is a
  *        read-modify-write, so a permit carries the release of all unparks since the last one taken.
  *   [N2] stop_driving's CAS-release -> the acquire of whoever gets D, or of shutdown: what the driver keeps.
- *   [N3] begin_waiting's CAS-release that counts a sleeper, begin_watch's, which sleeps on -> the acquire of whoever clears D,
+ *   [N3] begin_waiting's CAS-release that counts a sleeper; begin_watch's, which sleeps on -> the acquire of whoever clears D,
  *        leaves the sleepers or shuts down, and calls one: that the sleeper is PARKED.
  *   [N4] shutdown's or-release -> the acquire of who finds S set: what was done before the shutdown.
  *   There are no fences: whether the driver is free and whether somebody sleeps are said by one word. */
@@ -189,13 +190,16 @@ static bool is_shut(const plc_shared_driver_t *shared) {
     return plc_load_acquire(&shared->state) & SHUT; /* acquire [N4] */
 }
 
-static enum role begin_waiting(plc_shared_driver_t *shared) {
+/* In *watches: whether the caller may keep watch; then, if it sleeps, whether it does. */
+static enum role begin_waiting(plc_shared_driver_t *shared, bool *watches) {
+    const uint32_t watch = *watches ? WATCHED : 0;
     uint32_t state = plc_load_relaxed(&shared->state); /* relaxed: the CAS looks again */
     for (;;) {
         if (state & SHUT && is_shut(shared))
             return LEAVES;
         if (state & DRIVEN) {
-            if (plc_cas_release_weak(&shared->state, &state, state + SLEEPER)) /* release [N3] */
+            *watches = watch & ~state;
+            if (plc_cas_release_weak(&shared->state, &state, (state + SLEEPER) | watch)) /* release [N3] */
                 return SLEEPS;
         } else if (plc_cas_acquire_weak(&shared->state, &state, state | DRIVEN)) { /* acquire [N2] */
             return DRIVES;
@@ -304,14 +308,14 @@ struct plc_driver_park_result plc_driver_parker_park_until(plc_driver_parker_t *
     for (;;) {
         if (take_or_announce(self))
             return result(PLC_DRIVER_PARK_NOTIFIED, false);
-        enum role role = begin_waiting(self->shared);
+        bool watches = deadline.clock == PLC_CLOCK_MONOTONIC;
+        enum role role = begin_waiting(self->shared, &watches);
         if (role == DRIVES)
             return drive(self, deadline);
         if (role == LEAVES) {
             bool notified = plc_exchange_acquire(&self->state, (uint32_t)EMPTY) == NOTIFIED; /* acquire [N1] */
             return result(notified ? PLC_DRIVER_PARK_NOTIFIED : PLC_DRIVER_PARK_SHUT_DOWN, false);
         }
-        bool watches = false;
         uint32_t state = sleep_until(self, deadline, &watches);
         if (stop_sleeping(self, state == CALLED, watches))
             return drive(self, deadline);

@@ -167,8 +167,8 @@ static void called_in_vain(int self) {
         plc_driver_parker_unpark(&parkers[1]);
 }
 
-/* T1 is called, keeps watch, and finds the driver free, or T0 there again, which stays until the watch has ended. Then T1 is called
-   again. */
+/* T1 keeps watch from the start, and finds the driver free, or T0 there again, which stays until the watch has ended. Then T1 is
+   called, and keeps watch again. */
 static bool one_is_asleep(void) {
     return shared_state() >= ONE_ASLEEP;
 }
@@ -193,7 +193,7 @@ static void called_again(int self) {
     wait_for_event();
 }
 
-/* T1 is called by T0 and keeps watch, which ends while T2 has the driver. T2 knows nothing of T1 but what it acquires as it leaves. */
+/* T1's watch ends, it is called by T0 and keeps watch again, which ends while T2 has the driver. T2 knows nothing of T1 but what it acquires as it leaves. */
 static void called_again_by_another(int self) {
     if (self == 0) {
         may_leave = one_is_asleep;
@@ -222,8 +222,8 @@ MC_SCENARIOS({SCENARIO("unparked wherever it is"), .threads = 2, .thread = unpar
              {SCENARIO("one run after the other"), .threads = 3, .thread = run_after_each_other,
               .finish = nothing_is_left, BOUND(3)},
              {SCENARIO("who leaves with work hands the driver on"), .threads = 3, .thread = leave_with_work, BOUND(3)},
-             {SCENARIO("who leaves at the deadline hands the driver on"), .threads = 2,
-              .thread = leave_at_the_deadline},
+             {SCENARIO("who leaves at the deadline hands the driver on"), .threads = 2, .thread = leave_at_the_deadline,
+              BOUND(3)},
              {SCENARIO("called while it is unparked"), .threads = 3, .thread = called_and_unparked, BOUND(2)},
              {SCENARIO("called while its time runs out"), .threads = 3, .thread = called_and_out_of_time, BOUND(2)},
              {SCENARIO("called in vain"), .threads = 3, .thread = called_in_vain, .finish = nothing_is_left, BOUND(3)},

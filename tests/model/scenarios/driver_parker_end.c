@@ -21,6 +21,18 @@ static void shut_down(int self) {
     }
 }
 
+/* T2 sleeps by the wall clock, and keeps no watch: nothing but a call gets it up. */
+static void shut_down_beside_one_without_a_watch(int self) {
+    const plc_deadline_t never = {INT64_MAX, PLC_CLOCK_REALTIME};
+    if (self != 2) {
+        shut_down(self);
+        return;
+    }
+    while (plc_driver_parker_park_until(&parkers[2], never).status != PLC_DRIVER_PARK_SHUT_DOWN) {
+    }
+    MC_ASSERT(data == 1);
+}
+
 static void shut_down_once(void) {
     MC_ASSERT(driver.shutdowns == 1);
     MC_ASSERT((shared.state & ~2u) == 0); /* nobody has it, nobody sleeps */
@@ -108,6 +120,8 @@ static void unpark_while_it_fails(int self) {
 #define BOUND(n) .preemptions = (n), .stale = 2
 MC_SCENARIOS({SCENARIO("shutdown, one parks"), .threads = 2, .thread = shut_down, .finish = shut_down_once},
              {SCENARIO("shutdown, two park"), .threads = 3, .thread = shut_down, .finish = shut_down_once, BOUND(3)},
+             {SCENARIO("shutdown, two park, one without a watch"), .threads = 3,
+              .thread = shut_down_beside_one_without_a_watch, .finish = shut_down_once, BOUND(3)},
              {SCENARIO("two shutdowns at once"), .threads = 3, .thread = shut_down_twice, .finish = shut_down_once,
               BOUND(3)},
              {SCENARIO("shutdown against a poll"), .threads = 2, .thread = shut_down_against_poll,
