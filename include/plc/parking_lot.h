@@ -113,7 +113,8 @@ plc_unpark_requeue(const void *from, const void *to, enum plc_requeue_op (*valid
  *  for a lock while its thread holds a bucket, for a moment and unknowingly, could wait for ever: the lock's owner may
  *  need that bucket. From now on signals are blocked in such sections, which costs two system calls in each; locking and unlocking
  *  without contention cost what they did. Call it before the first such handler is installed. May be called again, and
- *  from any thread. libplc_pthread.so calls it when the program installs a handler. */
+ *  from any thread. libplc_pthread.so puts a stand-in before each handler that the program installs, which costs nothing, and
+ *  calls this where it cannot. */
 PLC_API void plc_signals_may_lock(void);
 
 PLC_END_DECLS

@@ -107,8 +107,9 @@ __attribute__((noreturn)) void plc_os_fatal(const char *type, const void *addres
 /* Around each section that holds a bucket lock, and around each wait in which a thread's node may be queued. Usually they cost
    a look at one word; guard.c says what they do in a process that has asked for it. */
 enum {
-    PLC_OS_GUARD_SIGNALS = 1u,      /* no handler runs in a section */
+    PLC_OS_GUARD_SIGNALS = 1u,      /* no handler runs in a section: signals are blocked */
     PLC_OS_GUARD_CANCELLATION = 2u, /* no asynchronous cancellation acts in a section or a wait */
+    PLC_OS_GUARD_HANDLERS = 4u,     /* no handler runs in a section: those that there are put themselves off */
 };
 
 #if defined(PLC_MODEL)

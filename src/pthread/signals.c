@@ -1,54 +1,35 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Learns that the program installs signal handlers, or cancels asynchronously, and has libplc guard against both. */
+#include "handlers.h"
 #include "layout.h"
 #include "real.h"
 
 #include "platform/platform.h"
 
-#include <plc/parking_lot.h>
-
-/* A handler may lock whatever its thread does not hold, at any time; platform/guard.c says why libplc must know. Nothing else is
-   changed: glibc's own functions do the work. Handlers for faults do not count: a fault does not come from inside libplc, and
-   programs that have no other handlers are many. */
-static bool is_fault(int number) {
-    switch (number) {
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGILL:
-    case SIGFPE:
-    case SIGTRAP:
-    case SIGSYS:
-    case SIGABRT:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void expect(int number, dropin_handler handler) {
-    if (handler != SIG_DFL && handler != SIG_IGN && handler != SIG_ERR && handler != SIG_HOLD && !is_fault(number))
-        plc_signals_may_lock();
-}
-
+/* A handler may lock whatever its thread does not hold, at any time; platform/guard.c says why libplc must know. glibc's own functions do the
+   work, with a stand-in in the handler's place (handlers.c). */
 static int set_action(int number, const struct sigaction *restrict action, struct sigaction *restrict old) {
-    if (action != NULL)
-        expect(number, action->sa_handler);
-    return dropin_real()->sigaction(number, action, old);
+    struct sigaction ours;
+    if (action != NULL) {
+        ours = *action;
+        ours.sa_handler = dropin_stand_in(number, ours.sa_flags, ours.sa_handler);
+    }
+    int code = dropin_real()->sigaction(number, action != NULL ? &ours : NULL, old);
+    if (code == 0 && old != NULL)
+        old->sa_handler = dropin_stands_for(old->sa_handler);
+    return code;
 }
 
 static dropin_handler set_handler(int number, dropin_handler handler) {
-    expect(number, handler);
-    return dropin_real()->signal(number, handler);
+    return dropin_stands_for(dropin_real()->signal(number, dropin_stand_in(number, 0, handler)));
 }
 
 static dropin_handler set_handler_as_system_v(int number, dropin_handler handler) {
-    expect(number, handler);
-    return dropin_real()->sysv_signal(number, handler);
+    return dropin_stands_for(dropin_real()->sysv_signal(number, dropin_stand_in(number, (int)SA_RESETHAND, handler)));
 }
 
 static dropin_handler set_handler_and_mask(int number, dropin_handler handler) {
-    expect(number, handler);
-    return dropin_real()->sigset(number, handler);
+    return dropin_stands_for(dropin_real()->sigset(number, dropin_stand_in(number, 0, handler)));
 }
 
 static int set_cancel_type(int type, int *old) {
