@@ -56,11 +56,15 @@ static void queues_do_not(void) {
     }
 }
 
-/* Readers of a counter take its line from each other twice an operation; those of the table never. */
+/* Readers of a counter take its line from each other twice an operation; those of the table never; those of the plain lock stand
+   aside for each other, so that two take it once for both, and many do not fetch it in vain for each that is there. */
 static void readers(void) {
     double counter = remote_of("counter", READERS, 64), scalable = remote_of("plc_rwlock_scalable", READERS, 64);
     expect(counter > 1.9 && counter <= 2.0, "counter, 64 readers", counter);
     expect(scalable == 0, "plc_rwlock_scalable, 64 readers", scalable);
+    double two = remote_of("plc_rwlock", READERS, 2), many = remote_of("plc_rwlock", READERS, 64);
+    expect(two < 1.5, "plc_rwlock, 2 readers", two);
+    expect(many < 24, "plc_rwlock, 64 readers", many);
 }
 
 /* Data that the holder reads and then writes comes from the one before: first to read and then to write, or at once, if the

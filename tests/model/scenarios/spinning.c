@@ -35,6 +35,14 @@ static void read_or_write(int self) {
     }
 }
 
+/* Each of its exchanges may fail: it stands aside, and gets in all the same. */
+static void read(int self) {
+    (void)self;
+    plc_rwlock_read_lock(&rwlock);
+    MC_ASSERT(plc_rwlock_is_locked(&rwlock));
+    plc_rwlock_read_unlock(&rwlock);
+}
+
 static bool count(void *unused) {
     (void)unused;
     counter++;
@@ -67,5 +75,6 @@ static void at_rest(void) {
 MC_SCENARIOS({.name = "spinning: a mutex" ON, TWO, .thread = lock},
              {.name = "spinning: two writers" ON, TWO, .thread = write, BOUND(4)},
              {.name = "spinning: a reader and a writer" ON, TWO, .thread = read_or_write, BOUND(4)},
+             {.name = "spinning: readers that meet" ON, TWO, .thread = read, .weak_failures = 4},
              {.name = "spinning: a once" ON, TWO, .thread = call, BOUND(4)},
              {.name = "spinning: a hand-over" ON, TWO, .thread = hand_over_and_lock, BOUND(3)});
