@@ -62,7 +62,12 @@ static bool is_signalled_at(const void *parker) {
     return is_signalled(parker);
 }
 
+static unsigned max_skips(bool from_here) {
+    return from_here ? PLC_PARKER_MAX_SKIPS_HERE : PLC_PARKER_MAX_SKIPS;
+}
+
 static bool spin(struct plc_thread_parker *parker) {
+    parker->habit.is_sampled = false;
     if (is_signalled(parker))
         return true;
     if (!parker->may_spin || !plc_spin_habit_may_spin(&parker->habit))
@@ -72,8 +77,7 @@ static bool spin(struct plc_thread_parker *parker) {
        the waker of the wait before is the best guess. */
     bool from_here = signalled ? waker_was_here(parker) : parker->last_was_here;
     /* The limit is higher where the wakers run on our own processor: there only the scheduler can make spinning pay again. */
-    plc_spin_habit_learn(&parker->habit, signalled && !from_here,
-                         from_here ? PLC_PARKER_MAX_SKIPS_HERE : PLC_PARKER_MAX_SKIPS);
+    plc_spin_habit_learn(&parker->habit, signalled && !from_here, max_skips(from_here));
     return signalled;
 }
 
@@ -141,9 +145,24 @@ static bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadlin
     } while (true);
 }
 
+/* A wait that slept at once, and was the last to do so, costs little to look at: if it was long, or this and the wait before
+   were ended by a waker on our own processor, a spin now would be in vain. Whoever is idle, or shares its processor with
+   its wakers, would else spin for nothing again and again. */
+static bool sleep_and_learn(struct plc_thread_parker *parker, plc_deadline_t deadline,
+                            const struct plc_sleep_hooks *hooks) {
+    if (PLC_LIKELY(!parker->habit.is_sampled))
+        return sleep_until(parker, deadline, hooks);
+    int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    bool signalled = sleep_until(parker, deadline, hooks);
+    bool from_here = signalled && parker->last_was_here && waker_was_here(parker);
+    if (from_here || plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start >= PLC_SPIN_LONG_WAIT_NS)
+        plc_spin_habit_skip_more(&parker->habit, max_skips(from_here));
+    return signalled;
+}
+
 void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_sleep_hooks *hooks) {
     if (!spin(parker))
-        sleep_until(parker, PLC_NO_DEADLINE, hooks);
+        sleep_and_learn(parker, PLC_NO_DEADLINE, hooks);
     parker->last_was_here = waker_was_here(parker);
 }
 
@@ -151,7 +170,7 @@ bool plc_thread_parker_park_until(struct plc_thread_parker *parker, plc_deadline
                                   const struct plc_sleep_hooks *hooks) {
     if (plc_deadline_has_passed(deadline))
         return is_signalled(parker);
-    bool signalled = spin(parker) || sleep_until(parker, deadline, hooks);
+    bool signalled = spin(parker) || sleep_and_learn(parker, deadline, hooks);
     if (signalled)
         parker->last_was_here = waker_was_here(parker);
     return signalled;

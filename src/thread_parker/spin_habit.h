@@ -11,6 +11,7 @@ struct plc_spin_habit {
     uint16_t skips;      /* how many waits were to sleep at once after the last spin in vain */
     uint16_t skips_left; /* how many of these are left */
     bool has_spun;
+    bool is_sampled; /* this wait is the last of them: how it ends says whether a spin is worth trying */
 };
 
 /* Whether a spin was in vain on this processor a few milliseconds ago, and none has paid since. */
@@ -23,7 +24,7 @@ static inline bool plc_spin_habit_may_spin(struct plc_spin_habit *habit) {
     if (PLC_PARKER_SPIN_NS == 0 || plc_os_processor_count() == 1)
         return false;
     if (habit->skips_left != 0) {
-        habit->skips_left--;
+        habit->is_sampled = --habit->skips_left == 0;
         return false;
     }
     if (habit->has_spun || !plc_spin_was_vain_here())
@@ -32,8 +33,15 @@ static inline bool plc_spin_habit_may_spin(struct plc_spin_habit *habit) {
     return false;
 }
 
-/* A failure doubles how many of the next waits sleep at once, up to max_skips; a success allows spinning at once and lets
-   the number decay. */
+/* Doubles how many of the next waits sleep at once, up to max_skips: after a spin in vain, or a sampled wait in which a spin
+   would have been in vain. */
+static inline void plc_spin_habit_skip_more(struct plc_spin_habit *habit, unsigned max_skips) {
+    unsigned skips = habit->skips ? habit->skips * 2u : 1u;
+    habit->skips = (uint16_t)(skips > max_skips ? max_skips : skips);
+    habit->skips_left = habit->skips;
+}
+
+/* A success allows spinning at once and lets the number of skips decay. */
 static inline void plc_spin_habit_learn(struct plc_spin_habit *habit, bool paid, unsigned max_skips) {
     habit->has_spun = true;
     plc_spin_tell(paid);
@@ -41,9 +49,7 @@ static inline void plc_spin_habit_learn(struct plc_spin_habit *habit, bool paid,
         habit->skips = (uint16_t)(habit->skips / 4u);
         habit->skips_left = 0;
     } else {
-        unsigned skips = habit->skips ? habit->skips * 2u : 1u;
-        habit->skips = (uint16_t)(skips > max_skips ? max_skips : skips);
-        habit->skips_left = habit->skips;
+        plc_spin_habit_skip_more(habit, max_skips);
     }
 }
 
