@@ -90,16 +90,20 @@ struct plc_notify_ops {
 struct plc_unpark_result plc_lot_notify_one(struct plc_lot_key from, struct plc_lot_key to,
                                             const struct plc_notify_ops *ops, void *context);
 
-/* Both run with the buckets of both keys locked, if the waiters are many. */
+/* All run with the bucket of `from` locked. */
 struct plc_notify_all_ops {
-    bool (*may_move)(void *context);
-    /* The waiters were moved: returns the one that the caller is to wake, if any. */
-    struct plc_waiter *(*moved)(void *context);
-    /* As the callback of plc_lot_unpark_filter, with the bucket of `from` locked. */
+    /* Are the waiters, of whom there is at least one, to be moved? many: they are more than a few for each processor. Before they
+       are moved this is asked again with the bucket of `to` locked as well: both_locked. */
+    bool (*may_move)(void *context, bool many, bool both_locked);
+    /* Many were moved; both buckets are locked. Returns the one that the caller is to wake, if any. */
+    struct plc_waiter *(*many_moved)(void *context);
+    /* The phase of a few that were moved. */
+    uint8_t phase_of_few;
+    /* As the callback of plc_lot_unpark_filter. */
     plc_unpark_callback conclude;
 };
 
-/* Takes all waiters of `from` and wakes them; or, if they are more than a few for each processor, moves them to `to`. */
+/* Takes all waiters of `from` and wakes them, or moves them to `to`. */
 struct plc_unpark_result plc_lot_notify_all(struct plc_lot_key from, struct plc_lot_key to,
                                             const struct plc_notify_all_ops *ops, void *context);
 

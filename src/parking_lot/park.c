@@ -66,11 +66,12 @@ static uint32_t place_for(const struct plc_waiter *waiter) {
     return self->place;
 }
 
-/* Once woken; the wake of a mutex to which it was moved says nothing. */
+/* Once woken; that it was woken alone by a mutex to which it was moved says nothing. */
 static void learn_company(const struct plc_waiter *waiter) {
     struct plc_thread *self = plc_thread_self();
-    if (waiter == &self->waiter && may_have_company(waiter->kind))
-        self->expects_company = plc_thread_parker_had_company(&waiter->parker);
+    bool had_company = plc_thread_parker_had_company(&waiter->parker);
+    if (waiter == &self->waiter && (had_company || may_have_company(waiter->kind)))
+        self->expects_company = had_company;
 }
 
 /* ---- Beginning and ending. A handler may jump away between any two steps, so each is right by itself (undo.h, U3). */

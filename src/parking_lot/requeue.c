@@ -28,13 +28,14 @@ static struct plan plan_for(enum plc_requeue_op op) {
     return (struct plan){0, 0};
 }
 
-static void append_moved(struct plc_bucket *bucket, struct plc_lot_key to, struct plc_waiter *moved) {
+static void append_moved(struct plc_bucket *bucket, struct plc_lot_key to, struct plc_waiter *moved, uint8_t phase) {
     int64_t now = moved ? plc_os_now_ns(PLC_CLOCK_MONOTONIC) : 0;
     struct plc_waiter *next;
     for (struct plc_waiter *waiter = moved; waiter; waiter = next) {
         next = waiter->next;
         /* Newcomers: what they waited for before was something else, and gives no seniority. */
         waiter->waiting_since = now;
+        waiter->phase = phase;
         plc_requeue_append(bucket, to, waiter);
     }
 }
@@ -75,7 +76,7 @@ plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_
     enum plc_requeue_op op = validate(context);
     if (op != PLC_REQUEUE_ABORT) {
         struct plc_waiter *moved = take_planned(pair.from, from, plan_for(op), &woken, &result);
-        append_moved(pair.to, to, moved);
+        append_moved(pair.to, to, moved, 0);
         result.be_fair = plc_wake_list_is_due(&woken);
         plc_wake_list_set_token(&woken, callback ? callback(context, op, result) : 0);
     }
@@ -86,46 +87,59 @@ plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_
 
 /* ---- All waiters of a condition */
 
-/* Are they more than are to be woken at once? Not if there may be tasks among them, which are never moved. */
-static bool are_many(const struct plc_bucket *bucket, struct plc_lot_key key) {
-    unsigned left = PLC_BROADCAST_WAKES * plc_os_processor_count();
+struct crowd {
+    struct plc_bucket_pair pair; /* the second is locked only if they are moved */
+    bool moves;
+    bool many; /* more than are to be woken at once */
+};
+
+/* Counts the waiters of the key, but no further than this. */
+static unsigned count(const struct plc_bucket *bucket, struct plc_lot_key key, unsigned limit) {
+    unsigned found = 0;
     struct plc_waiter *waiter = bucket->head;
     struct plc_waiter *previous = NULL;
-    if (PLC_UNLIKELY(bucket->tasks != 0))
-        return false;
-    while ((waiter = plc_queue_find(waiter, key, &previous)) != NULL) {
-        if (left-- == 0)
-            return true;
+    while (found < limit && (waiter = plc_queue_find(waiter, key, &previous)) != NULL) {
+        found++;
         waiter = waiter->next;
     }
-    return false;
+    return found;
 }
 
-/* The second bucket is locked only if it is needed. */
-static struct plc_bucket_pair lock_for_all(struct plc_lot_key from, struct plc_lot_key to, bool *many) {
+/* There may be tasks among them, which are never moved. */
+static void look(struct crowd *crowd, struct plc_lot_key from, const struct plc_notify_all_ops *ops, void *context,
+                 bool both_locked) {
+    const unsigned few = PLC_BROADCAST_WAKES * plc_os_processor_count();
+    unsigned found = count(crowd->pair.from, from, few + 1);
+    crowd->many = found > few;
+    crowd->moves = found != 0 && crowd->pair.from->tasks == 0 && ops->may_move(context, crowd->many, both_locked);
+}
+
+static struct crowd lock_crowd(struct plc_lot_key from, struct plc_lot_key to, const struct plc_notify_all_ops *ops,
+                               void *context) {
     struct plc_bucket *bucket = plc_bucket_lock(from.address);
-    struct plc_bucket_pair pair = {bucket, bucket};
-    *many = are_many(bucket, from);
-    if (*many && !plc_bucket_try_lock_too(bucket, to.address, &pair)) {
+    struct crowd crowd = {.pair = {bucket, bucket}};
+    look(&crowd, from, ops, context, false);
+    if (!crowd.moves)
+        return crowd;
+    if (!plc_bucket_try_lock_too(bucket, to.address, &crowd.pair)) {
         plc_bucket_unlock(bucket);
-        pair = plc_bucket_lock_pair(from.address, to.address);
-        *many = are_many(pair.from, from);
+        crowd.pair = plc_bucket_lock_pair(from.address, to.address);
     }
-    return pair;
+    look(&crowd, from, ops, context, true);
+    return crowd;
 }
 
 struct plc_unpark_result plc_lot_notify_all(struct plc_lot_key from, struct plc_lot_key to,
                                             const struct plc_notify_all_ops *ops, void *context) {
     struct plc_unpark_result result = {0};
     struct plc_wake_list woken = {0};
-    bool many;
-    struct plc_bucket_pair pair = lock_for_all(from, to, &many);
-    bool moves = many && ops->may_move(context);
-    struct plan plan = plan_for(moves ? PLC_REQUEUE_ALL : PLC_REQUEUE_WAKE_ALL);
-    append_moved(pair.to, to, take_planned(pair.from, from, plan, &woken, &result));
+    struct crowd crowd = lock_crowd(from, to, ops, context);
+    struct plan plan = plan_for(crowd.moves ? PLC_REQUEUE_ALL : PLC_REQUEUE_WAKE_ALL);
+    struct plc_waiter *moved = take_planned(crowd.pair.from, from, plan, &woken, &result);
+    append_moved(crowd.pair.to, to, moved, crowd.many ? 0 : ops->phase_of_few);
     plc_wake_list_set_token(&woken, ops->conclude(context, result));
-    struct plc_waiter *to_wake = moves ? ops->moved(context) : NULL;
-    plc_bucket_unlock_pair_to_wake(pair);
+    struct plc_waiter *to_wake = crowd.moves && crowd.many ? ops->many_moved(context) : NULL;
+    plc_bucket_unlock_pair_to_wake(crowd.pair);
     if (to_wake)
         plc_waiter_wake(to_wake); /* the last access to it */
     plc_wake_list_wake(&woken);

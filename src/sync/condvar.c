@@ -299,6 +299,11 @@ struct notification {
     bool outdated;      /* the word says something else by now */
 };
 
+/* Under the condvar's bucket lock, and with somebody queued there (I6); or under both, when P is made right for who is moved. */
+static bool is_held(plc_mutex_t *mutex, bool both_locked) {
+    return both_locked ? plc_mutex_mark_parked_if_locked_(mutex) : plc_mutex_is_locked(mutex);
+}
+
 /* Runs under the bucket lock, or under both. A waiter that sleeps beside a held mutex would be woken just to block again,
    and take the processor from the notifier meanwhile: it is moved. One that wakes up on another processor, or has not
    slept yet, finds the mutex free as often as not. */
@@ -311,9 +316,7 @@ static enum plc_notify_op choose(void *context, struct plc_candidate candidate, 
         return PLC_NOTIFY_NONE;
     if (candidate.is_awake || !candidate.is_nearby)
         return PLC_NOTIFY_WAKE;
-    bool held =
-        both_locked ? plc_mutex_mark_parked_if_locked_(notification->mutex) : plc_mutex_is_locked(notification->mutex);
-    return held ? PLC_NOTIFY_MOVE : PLC_NOTIFY_WAKE;
+    return is_held(notification->mutex, both_locked) ? PLC_NOTIFY_MOVE : PLC_NOTIFY_WAKE;
 }
 
 /* Runs under the bucket lock, after the waiters were taken and before any is let go: the last access to the condvar
@@ -351,10 +354,13 @@ static enum plc_filter_op take(void *context, uintptr_t park_token) {
     return PLC_FILTER_UNPARK;
 }
 
-/* Do all wait with the mutex that the word named at first? Then they may be moved to its queue, be it held or not. */
-static bool all_wait_with_mutex(void *context) {
+/* Runs under the bucket lock, or under both. If all wait with the mutex that the word named at first, many are moved to its
+   queue, be it held or not, and a few if it is held: they would only spin for it, or sleep again. Its unlock wakes them all. */
+static bool may_move_all(void *context, bool many, bool both_locked) {
     struct notification *notification = context;
-    return state_of(notification->condvar) == (uintptr_t)notification->mutex;
+    if (state_of(notification->condvar) != (uintptr_t)notification->mutex)
+        return false;
+    return many || is_held(notification->mutex, both_locked);
 }
 
 static struct plc_waiter *serve_moved(void *context) {
@@ -362,9 +368,9 @@ static struct plc_waiter *serve_moved(void *context) {
 }
 
 static const struct plc_notify_all_ops notify_all_ops = {
-    .may_move = all_wait_with_mutex, .moved = serve_moved, .conclude = conclude_choice};
+    .may_move = may_move_all, .many_moved = serve_moved, .phase_of_few = PLC_MUTEX_CROWD, .conclude = conclude_choice};
 
-/* Wakes all at once, whether their mutex is held or not; or moves them to the mutex's queue, if they are many. */
+/* Wakes all at once, now or by the mutex's unlock; or one after the other, if they are many. */
 size_t plc_condvar_notify_all_slow_(plc_condvar_t *condvar) {
     uintptr_t state = state_of(condvar); /* the bucket is not locked yet: looked at again when it is */
     if (state == ANY)                    /* right for everybody, as above */

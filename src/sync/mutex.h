@@ -14,6 +14,10 @@ enum plc_mutex_token {
     PLC_MUTEX_TOKEN_SUMMONED = 2, /* you are first in its queue, and still in it: come and take it */
 };
 
+/* The phase of waiters whom a broadcast moved to a held mutex's queue: its unlock takes them out and wakes them all at once, as
+   the broadcast would have done had it been free. They lock it as anybody would. */
+enum { PLC_MUTEX_CROWD = 3 };
+
 /* With the bucket of the mutex locked: if it is held, makes PARKED right for a waiter that is queued for it before the
    bucket is unlocked, and returns true. */
 bool plc_mutex_mark_parked_if_locked_(plc_mutex_t *mutex);

@@ -6,9 +6,8 @@
 #include "parking_lot/queue.h"
 #include "parking_lot/thread.h"
 #include "parking_lot/waiting.h"
-#include "platform/platform.h"
+#include "parking_lot/wake_list.h"
 #include "platform/tuning.h"
-#include "sync/mutex.h"
 #include "sync/mutex_tasks.h"
 
 /* mutex->state
@@ -28,6 +27,7 @@
  *   SUMMONED  NEW      the heir, first in the queue: was woken, or is about to     itself; an unlock that finds it stuck,
  *                      be, and has not been here yet                               or a fair one, hands over without a wake
  *   SUMMONED  ARRIVED  the heir was beaten and naps; P is clear meanwhile          itself; a fair unlock hands over
+ *   QUEUED    CROWD    was moved here by a broadcast, as the mutex was held        an unlock wakes all of them; or as NEW
  *   QUEUED    WANTS    was beaten for a slice and sleeps until it is handed over   an unlock hands over
  *   DEQUEUED  any      the mutex is its own                                        itself
  *
@@ -49,7 +49,7 @@
  *       does not come for PLC_MUTEX_STUCK_NS after it was first overtaken it is handed the mutex where it is. So with n
  *       waiters before it a thread waits for no more than n + 1 such slices and twice as many sections.
  *   I5  Nobody touches the mutex after it has given up its last right to it: an unlocker in wake_next holds the bucket lock
- *       and sees a queued waiter, whose own right lasts until it is unlinked.
+ *       and sees a queued waiter, whose own right lasts until it is unlinked and, if it does not own the mutex, let go.
  *
  * Memory order
  *   [M1] unlock's release (subtraction; the store in plc_mutex_hand_over_) -> acquire of whoever sets L: the fast path's and
@@ -60,12 +60,6 @@
  *
  * The algorithm is our own: a designated waker as in nsync and Abseil, hand-over by the waiter's seniority as in CPython,
  * with time slices for barging. */
-
-enum waiter_phase {
-    NEW = 0,
-    ARRIVED = 1,
-    WANTS = 2,
-};
 
 static struct plc_lot_key key_of(const plc_mutex_t *mutex) {
     return plc_lot_key(mutex, PLC_WAITER_MUTEX);
@@ -154,12 +148,11 @@ static void leave_on_time_out(void *context, const void *key, bool was_last) {
 
 static const struct plc_park_ops leaving = {.timed_out = leave_on_time_out, .flags = PLC_PARK_CANCELLABLE};
 
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t time_left(plc_deadline_t deadline) {
-    return plc_deadline_is_never(deadline) ? INT64_MAX / 2 : deadline.ns - plc_os_now_ns(deadline.clock);
+/* On the monotonic clock: when a nap ends that begins now. */
+static plc_deadline_t end_of_nap(int64_t now, int64_t nap, int64_t slice_end, plc_deadline_t deadline) {
+    int64_t left = plc_deadline_is_never(deadline) ? nap : deadline.ns - plc_os_now_ns(deadline.clock);
+    int64_t end = now + (nap < left ? nap : left);
+    return (plc_deadline_t){end < slice_end ? end : slice_end, PLC_CLOCK_MONOTONIC};
 }
 
 /* Waits on in the queue until the mutex is ours, or the deadline has passed. */
@@ -190,8 +183,7 @@ static bool be_heir(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadlin
             now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
             slice_end = now + PLC_MUTEX_SLICE_NS;
         }
-        plc_deadline_t nap_end = {earlier(now + earlier(nap, time_left(deadline)), slice_end), PLC_CLOCK_MONOTONIC};
-        plc_thread_parker_park_until(&waiter->parker, nap_end, NULL);
+        plc_thread_parker_park_until(&waiter->parker, end_of_nap(now, nap, slice_end, deadline), NULL);
         now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
         nap *= 2;
     }
@@ -307,6 +299,7 @@ static struct plc_waiter *give_if_free(plc_mutex_t *mutex, struct plc_bucket *bu
 
 static struct plc_waiter *summon(struct plc_waiter *waiter) {
     waiter->state = PLC_WAITER_SUMMONED;
+    waiter->phase = NEW;
     waiter->summoned_at = 0; /* the clock is read by the first unlock that finds it under way */
     waiter->unpark_token = PLC_MUTEX_TOKEN_SUMMONED;
     plc_thread_parker_unpark_lock(&waiter->parker);
@@ -332,26 +325,53 @@ static struct plc_waiter *serve(plc_mutex_t *mutex, struct plc_bucket *bucket, s
     return NULL; /* the heir is awake */
 }
 
+/* With the bucket locked and the mutex released: takes out those of a broadcast that are first in the queue, and makes P right
+   for who is left. That one must be served as well, for nobody knows that one of these will lock the mutex. */
+static struct plc_waiter *take_crowd(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_wake_list *crowd) {
+    struct plc_waiter *previous = NULL;
+    struct plc_waiter *waiter = plc_queue_find_first(bucket, key_of(mutex), &previous);
+    while (waiter && waiter->phase == CROWD) {
+        plc_queue_remove(bucket, previous, waiter);
+        plc_wake_list_add(crowd, bucket, waiter);
+        waiter = plc_queue_find(waiter->next, key_of(mutex), &previous);
+    }
+    if (!must_look(bucket, waiter, mutex))
+        plc_fetch_and_relaxed(&mutex->state, (uint8_t)~PARKED); /* relaxed: carries no data (I1) */
+    return waiter;
+}
+
+/* The bucket is unlocked. A thread's wake is the last access to it. */
+static void wake(struct plc_waiter *waiter, struct plc_wake_list *crowd, plc_waker_t *task) {
+    if (waiter)
+        plc_waiter_wake(waiter);
+    if (PLC_UNLIKELY(crowd->head))
+        plc_wake_list_wake(crowd);
+    else
+        plc_lot_leave();
+    if (plc_waker_is_set(task))
+        plc_waker_wake(task);
+}
+
 void plc_mutex_wake_next_(plc_mutex_t *mutex) {
+    struct plc_wake_list crowd = {0};
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
+    bool nobody = !first;
+    if (first && first->phase == CROWD)
+        first = take_crowd(mutex, bucket, &crowd);
     struct plc_waiter *to_wake = first ? serve(mutex, bucket, first) : NULL;
     plc_waker_t task = {NULL, NULL};
-    bool nobody = !first;
     if (PLC_UNLIKELY(bucket->tasks))
         nobody = !plc_mutex_serve_tasks_(mutex, bucket, &task) && nobody;
     plc_bucket_unlock_to_wake(bucket);
     if (nobody)
         plc_thread_self()->stale = mutex;
-    if (to_wake)
-        plc_waiter_wake(to_wake); /* the last access to it */
-    plc_lot_leave();
-    if (plc_waker_is_set(&task))
-        plc_waker_wake(&task);
+    wake(to_wake, &crowd, &task);
 }
 
 void plc_mutex_hand_over_(plc_mutex_t *mutex) {
     struct plc_waiter *to_wake = NULL;
+    struct plc_wake_list nobody = {0};
     plc_waker_t task = {NULL, NULL};
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
@@ -367,11 +387,7 @@ void plc_mutex_hand_over_(plc_mutex_t *mutex) {
         plc_store_release(&mutex->state, (uint8_t)0); /* release [M1]; the last access */
     }
     plc_bucket_unlock_to_wake(bucket);
-    if (to_wake)
-        plc_waiter_wake(to_wake); /* the last access to it */
-    plc_lot_leave();
-    if (plc_waker_is_set(&task))
-        plc_waker_wake(&task);
+    wake(to_wake, &nobody, &task);
 }
 
 struct plc_waiter *plc_mutex_serve_moved_(plc_mutex_t *mutex) {

@@ -7,10 +7,19 @@
 
 #include "parking_lot/lot.h"
 #include "platform/platform.h"
+#include "sync/mutex.h"
 
 enum {
     LOCKED = PLC_MUTEX_LOCKED_,
     PARKED = PLC_MUTEX_PARKED_,
+};
+
+/* A waiter's phase: mutex_queue.c has the table. */
+enum plc_mutex_phase {
+    NEW = 0,
+    ARRIVED = 1,
+    WANTS = 2,
+    CROWD = PLC_MUTEX_CROWD,
 };
 
 /* Takes the mutex if L is clear, whoever waits, leaving P as it is. */

@@ -97,6 +97,41 @@ static void count_skips(void) {
     MC_OUTCOME(parker.habit.skips * 4 / PLC_PARKER_MAX_SKIPS);
 }
 
+/* A wait that sleeps at once, and is the last to do so before a spin is tried: twice as many follow if it was long, or if its
+   waker and the one before ran on the owner's processor; none if not. One is left if the signal came before it began. */
+static void last_to_sleep_at_once(uint32_t processor_of_wakers, bool last_was_here) {
+    setup();
+    parker.habit = (struct plc_spin_habit){.skips = 1, .skips_left = 1, .has_spun = true};
+    parker.last_was_here = last_was_here;
+    waker_runs_on = processor_of_wakers;
+}
+
+static void last_beside_wakers_elsewhere(void) {
+    last_to_sleep_at_once(1, true);
+}
+
+static void last_beside_a_waker_here(void) {
+    last_to_sleep_at_once(0, false);
+}
+
+static void last_beside_wakers_here(void) {
+    last_to_sleep_at_once(0, true);
+}
+
+static void count_skips_left(void) {
+    MC_OUTCOME(parker.habit.skips_left);
+}
+
+static void may_spin_again(void) {
+    MC_ASSERT(parker.habit.skips_left <= 1);
+    count_skips_left();
+}
+
+static void sleeps_on(void) {
+    MC_ASSERT(parker.habit.skips_left >= 1);
+    count_skips_left();
+}
+
 /* The owner finds out on processor 0 that spinning is in vain, and then that it pays; a thread that has not spun yet asks
    meanwhile on its own. */
 static void tell_and_ask(int self) {
@@ -148,6 +183,31 @@ MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
               .thread = wait_once,
               .finish = count_skips,
               .outcomes = "1 4"},
+             {.name = "parker: no spin after a long wait that slept at once",
+              .threads = 2,
+              .setup = last_beside_wakers_elsewhere,
+              .thread = wait_once,
+              .finish = count_skips_left,
+              .clock_jumps = 1,
+              .outcomes = "0 1 2"},
+             {.name = "parker: a spin after a short wait that slept at once",
+              .threads = 2,
+              .setup = last_beside_wakers_elsewhere,
+              .thread = wait_once,
+              .finish = may_spin_again,
+              .outcomes = "0 1"},
+             {.name = "parker: a spin where only the last waker was on the owner's processor",
+              .threads = 2,
+              .setup = last_beside_a_waker_here,
+              .thread = wait_once,
+              .finish = may_spin_again,
+              .outcomes = "0 1"},
+             {.name = "parker: no spin where all wakers are on the owner's processor",
+              .threads = 2,
+              .setup = last_beside_wakers_here,
+              .thread = wait_once,
+              .finish = sleeps_on,
+              .outcomes = "1 2"},
              {.name = "parker: a stranger goes by what others found on its processor",
               .threads = 2,
               .setup = same_processor,
