@@ -136,6 +136,18 @@ static bool mark_drain(plc_rwlock_t *lock) {
 
 enum outcome { SLEEPS, NEEDS_WAKER, LOOK_AGAIN };
 
+/* With the bucket locked: joins the end of the queue with *waker, in place of which it leaves the old one, if there is one. The
+   last reader may have let go of the task just now, and be about to take its waker: then it is in the bucket already, and
+   comes back before it was woken. */
+static void join(struct plc_bucket *bucket, struct plc_lot_key key, struct plc_waiter *task, plc_waker_t *waker) {
+    plc_waker_t old = plc_task_take_waker(task);
+    if (task->use != PLC_TASK_IDLE && plc_task_is_queued(task))
+        plc_task_remove(bucket, task);
+    plc_task_enqueue(bucket, task, key);
+    task->waker = *waker;
+    *waker = old;
+}
+
 /* Sleeps in the queue of this key, in the place that the task has there or at the end, with the waker that is there already
    or with *waker, in place of which it leaves the old one. */
 static enum outcome sleep_in(plc_rwlock_t *lock, struct plc_lot_key key, struct plc_waiter *task,
@@ -148,13 +160,12 @@ static enum outcome sleep_in(plc_rwlock_t *lock, struct plc_lot_key key, struct 
         const bool marked = key.address == lock ? mark_queue(lock, bucket, task->park_token) : mark_drain(lock);
         outcome = marked ? SLEEPS : LOOK_AGAIN;
     }
-    if (outcome == SLEEPS) {
-        if (!is_queued)
-            plc_task_enqueue(bucket, task, key);
-        task->state = PLC_WAITER_QUEUED;
-    }
-    if (outcome == SLEEPS && !has_waker)
+    if (outcome == SLEEPS && !is_queued)
+        join(bucket, key, task, waker);
+    else if (outcome == SLEEPS && !has_waker)
         plc_task_swap_waker(task, waker);
+    if (outcome == SLEEPS)
+        task->state = PLC_WAITER_QUEUED;
     plc_bucket_unlock(bucket);
     if (outcome == SLEEPS)
         task->use = PLC_TASK_LOCKS_RWLOCK;

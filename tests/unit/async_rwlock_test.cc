@@ -124,6 +124,30 @@ TEST_F(AsyncRwlock, ManyReadersAreWokenAtOnce) {
         plc_rwlock_read_unlock_async(&lock);
 }
 
+/* The last reader lets go of all writers at once, and wakes them in portions: one that it has not come to is polled, and waits again. */
+TEST_F(AsyncRwlock, AWriterThatIsPolledBesideItsWakeWaitsAgain) {
+    std::vector<Task> writers(9); /* one more than a portion */
+    Task &last = writers.back();
+    plc_rwlock_read_lock(&lock);
+    for (Task &writer : writers)
+        ASSERT_EQ(writer.write_lock(&lock), PLC_POLL_PENDING);
+    writers[0].on_wake = [&] {
+        plc_rwlock_read_lock(&lock);
+        EXPECT_EQ(last.write_lock(&lock), PLC_POLL_PENDING);
+        EXPECT_EQ(last.wakers, 1);
+    };
+    plc_rwlock_read_unlock(&lock);
+    EXPECT_EQ(last.wakes, 0);
+    EXPECT_TRUE(says(PLC_RWLOCK_WRITER_PARKED_));
+    plc_rwlock_read_unlock(&lock);
+    EXPECT_EQ(last.wakes, 1);
+    EXPECT_FALSE(says(PLC_RWLOCK_WRITER_PARKED_));
+    for (Task &writer : writers) {
+        EXPECT_EQ(writer.write_lock(&lock), PLC_POLL_READY);
+        plc_rwlock_write_unlock_async(&lock);
+    }
+}
+
 /* ---- Giving up */
 
 TEST_F(AsyncRwlock, ACancelledWriterPassesItsWakeOn) {

@@ -224,6 +224,39 @@ static void upgradable_beside_a_reader(int self) {
     }
 }
 
+/* The last reader has let go of the task, and has not woken it yet, when it is polled, and another reader keeps it out. */
+static void held_to_read_and_waited_for(void) {
+    held_to_read();
+    bool pending = poll_to_write(&tasks[2]) == PLC_POLL_PENDING;
+    MC_ASSERT(pending);
+}
+
+static void polled_beside_the_wake(int self) {
+    if (self == 0)
+        plc_rwlock_read_unlock(&lock);
+    else if (self == 1)
+        plc_rwlock_read_lock(&lock);
+    else
+        task_gives_up_writing(self);
+}
+
+static void free_but_for_a_reader(void) {
+    plc_rwlock_read_unlock(&lock);
+    free_again();
+}
+
+/* The thread is summoned and beaten, and naps, and so the next release looks at no queue. */
+static void reading_thread_naps_before_a_reader(int self) {
+    if (self == 0) {
+        plc_rwlock_write_unlock(&lock);
+        thread_writes();
+    } else if (self == 1) {
+        thread_reads();
+    } else {
+        task_reads(self);
+    }
+}
+
 static void upgradable_released(int self) {
     if (self == 0)
         plc_rwlock_upgradable_unlock(&lock);
@@ -297,12 +330,20 @@ MC_SCENARIOS(CASE("a writing task after a reader", held_to_read, 2, two_writers_
              CASE("a reading thread and a reader", held_to_write, 3, reading_thread_and_reader),
              CASE("a draining thread and a writer", held_to_read, 3, draining_thread_and_writer),
              CASE("a thread drains for a while", held_to_read, 3, thread_drains_for_a_while),
+             CASE("a reading thread naps before a reader", held_to_write, 3, reading_thread_naps_before_a_reader),
              CASE("the reader upgrades", held_to_read, 2, upgraded),
              CASE("the last reader upgrades", held_to_read, 3, upgradable_beside_a_reader),
              CASE("after an upgradable holder", held_upgradably, 3, upgradable_released),
              CASE("a writer gives up before a reader", held_to_write, 3, writer_gives_up_before_a_reader),
              CASE("a writer gives up beside readers", held_to_read, 3, writer_gives_up_beside_readers),
              CASE("a reader barges before a writer", held_to_write, 3, reader_barges_before_a_writer),
+             {.name = "async rwlock: a writer is polled beside its wake" ON,
+              .threads = 3,
+              .setup = held_to_read_and_waited_for,
+              .invariant = marks_are_right,
+              .thread = polled_beside_the_wake,
+              .finish = free_but_for_a_reader,
+              BOUND(1)},
              {.name = "async rwlock: a leaked task, and a thread" ON,
               .threads = 3,
               .setup = held_to_write,
