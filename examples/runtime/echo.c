@@ -50,7 +50,7 @@ static enum progress receive(struct connection *self, const plc_waker_t *waker) 
         self->is_empty = false;
     }
     plc_io_begin(self->io, PLC_IO_READABLE);
-    ssize_t count = read(self->fd, self->buffer, sizeof self->buffer);
+    ssize_t count = recv(self->fd, self->buffer, sizeof self->buffer, 0);
     if (count < 0)
         return after_failure(self, PLC_IO_READABLE, waker);
     if (count == 0)
