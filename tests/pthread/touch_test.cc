@@ -43,16 +43,21 @@ bool watch_mutex(const Step &) {
     return false;
 }
 
-class Kinds : public testing::TestWithParam<int> {};
+class Kinds : public testing::TestWithParam<std::tuple<int, bool>> {};
 INSTANTIATE_TEST_SUITE_P(Unlock, Kinds,
-                         testing::Values(PTHREAD_MUTEX_TIMED_NP, PTHREAD_MUTEX_RECURSIVE_NP,
-                                         PTHREAD_MUTEX_ERRORCHECK_NP, PTHREAD_MUTEX_ADAPTIVE_NP));
+                         testing::Combine(testing::Values(PTHREAD_MUTEX_TIMED_NP, PTHREAD_MUTEX_RECURSIVE_NP,
+                                                          PTHREAD_MUTEX_ERRORCHECK_NP, PTHREAD_MUTEX_ADAPTIVE_NP),
+                                          testing::Bool()));
 
+/* In a process that has never had a second thread, and in one that has: the first may do without atomic operations. */
 TEST_P(Kinds, IsTheLastTouchOfAMutex) {
     DROPIN_NEEDS_SINGLE_STEPS();
     EXPECT_EQ(plc_test::in_child([] {
+                  const auto [type, has_threads] = GetParam();
+                  if (has_threads)
+                      std::thread([] {}).join();
                   make_page();
-                  MutexAttributes attributes(GetParam());
+                  MutexAttributes attributes(type);
                   pthread_mutex_init(&page->mutex, &attributes.value);
                   pthread_mutex_lock(&page->mutex);
                   int code = -1;
