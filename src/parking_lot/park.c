@@ -205,7 +205,7 @@ static enum leaving leave(struct plc_waiting *waiting) {
 static const struct plc_sleep_hooks admit_cancellation = {plc_os_sleep_begins, plc_os_sleep_ends, NULL};
 
 /* Not inlined: the caller's clean-up is tied to this call, and must cover all that a cancellation can interrupt. */
-__attribute__((noinline)) bool plc_waiting_sleep(struct plc_waiting *waiting, plc_deadline_t deadline) {
+__attribute__((noinline)) bool plc_waiting_nap(struct plc_waiting *waiting, plc_deadline_t deadline) {
     const struct plc_park_ops *ops = waiting->ops;
     struct plc_waiter *waiter = waiting->waiter;
     const struct plc_sleep_hooks around_sleep = {ops->wait_begin, ops->wait_end, waiting->context};
@@ -214,16 +214,18 @@ __attribute__((noinline)) bool plc_waiting_sleep(struct plc_waiting *waiting, pl
         hooks = &around_sleep;
     else if (ops->flags & PLC_PARK_CANCELLABLE && plc_wait_may_be_cancelled())
         hooks = &admit_cancellation;
-    if (plc_deadline_is_never(deadline)) {
-        plc_thread_parker_park(&waiter->parker, hooks);
-        return true;
-    }
-    if (plc_thread_parker_park_until(&waiter->parker, deadline, hooks))
+    if (!plc_deadline_is_never(deadline))
+        return plc_thread_parker_park_until(&waiter->parker, deadline, hooks);
+    plc_thread_parker_park(&waiter->parker, hooks);
+    return true;
+}
+
+__attribute__((noinline)) bool plc_waiting_sleep(struct plc_waiting *waiting, plc_deadline_t deadline) {
+    if (plc_waiting_nap(waiting, deadline))
         return true;
     if (leave(waiting) == LEFT)
         return false;
-    plc_thread_parker_park(&waiter->parker, hooks); /* the wake is on its way (L2) */
-    return true;
+    return plc_waiting_nap(waiting, PLC_NO_DEADLINE); /* the wake is on its way (L2) */
 }
 
 /* ---- Torn out: the waiter leaves as if its time had run out at this moment; if it was promised a wake it waits for that

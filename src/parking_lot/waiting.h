@@ -50,6 +50,10 @@ void plc_waiting_enqueue(struct plc_bucket *bucket, struct plc_waiting *waiting,
    under the lock of its bucket only. */
 bool plc_waiting_sleep(struct plc_waiting *waiting, plc_deadline_t deadline);
 
+/* The same, but stays in the queue when the deadline has passed. Then it may nap or sleep on; or, under the bucket lock, find
+   that a wake was promised, or leave (thread_parker.h). */
+bool plc_waiting_nap(struct plc_waiting *waiting, plc_deadline_t deadline);
+
 /* With the bucket locked: takes the waiter out of the queue, if it is there. */
 bool plc_waiter_take_out(struct plc_bucket *bucket, struct plc_waiter *waiter);
 

@@ -140,6 +140,14 @@
 #define PLC_MUTEX_NAP_NS 50000
 #endif
 
+/* A mutex in its quiet time: who waits for it looks by itself after naps that double up to this. Nearly always it is woken. */
+#ifndef PLC_QUIET_NAP_NS
+#define PLC_QUIET_NAP_NS 50000
+#endif
+#ifndef PLC_QUIET_LONGEST_NAP_NS
+#define PLC_QUIET_LONGEST_NAP_NS 100000000
+#endif
+
 /* The table of scalable readers has at most this many rows, a power of two, of this many slots; and as many rows as a
    power of two that is this many times the processors. */
 #ifndef PLC_READER_MAX_ROWS

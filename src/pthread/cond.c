@@ -120,6 +120,17 @@ static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, int kind, plc
     return wait_cancellably(cond, &request) ? 0 : ETIMEDOUT;
 }
 
+/* May plc_condvar queue the caller for the mutex, which is held? Not before its quiet is over, which only its holder can say
+   (sync/mutex_quiet.h). */
+static bool may_be_queued_for(pthread_mutex_t *mutex) {
+    const uint8_t *quiet = dropin_mutex_quiet(mutex);
+    if (PLC_UNLIKELY(plc_load_relaxed(quiet) != PLC_QUIET_OVER) &&
+        !dropin_mutex_is_mine(mutex)) /* relaxed: as the holder's */
+        return false;
+    plc_mutex_end_quiet(dropin_mutex_word(mutex), dropin_mutex_quiet(mutex));
+    return true;
+}
+
 static int wait_private(pthread_cond_t *cond, pthread_mutex_t *mutex, plc_deadline_t deadline) {
     int kind = dropin_mutex_kind(mutex);
     if (dropin_kind_is_foreign(kind))
@@ -134,6 +145,8 @@ static int wait_private(pthread_cond_t *cond, pthread_mutex_t *mutex, plc_deadli
     } else if (PLC_UNLIKELY(!plc_mutex_is_locked(dropin_mutex_word(mutex)))) {
         return wait_any(cond, mutex, deadline); /* nobody holds it: as lenient as glibc */
     }
+    if (PLC_UNLIKELY(!may_be_queued_for(mutex)))
+        return wait_any(cond, mutex, deadline);
     return wait_ours(cond, mutex, kind, deadline);
 }
 

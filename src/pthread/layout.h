@@ -3,7 +3,7 @@
 #ifndef PLC_DROPIN_LAYOUT_H
 #define PLC_DROPIN_LAYOUT_H
 
-#include <plc/mutex.h>
+#include "sync/mutex_quiet.h"
 
 #include <pthread.h>
 
@@ -14,6 +14,8 @@
                        __count   how often a recursive mutex is held
                        __owner   the tid of the holder, 0 while free
                        __kind    as glibc writes it; never changed by us but in init and destroy
+                       __spins   byte 0: has anybody had to queue for it? (sync/mutex_quiet.h); 0 in every initialiser. glibc's code
+                                 keeps a number here that grows while it spins for an adaptive mutex, and never is 0 again
      pthread_cond_t    byte 0    a plc_condvar_t
                        __wrefs   bit 0 process-shared, bit 1 CLOCK_MONOTONIC, as glibc writes them; never changed
      pthread_rwlock_t  byte 0    a plc_rwlock_t
@@ -48,6 +50,7 @@ PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__count) == 4, "the count fol
 PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__owner) == 8, "the owner follows the count");
 #if defined(__LP64__)
 PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__kind) == 16, "the kind's place on 64-bit machines");
+PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__spins) == 20, "the quiet byte follows it");
 #elif defined(__i386__)
 PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__kind) == 12, "the kind's place on i386");
 #endif
@@ -72,6 +75,23 @@ static inline plc_mutex_t *dropin_mutex_word(pthread_mutex_t *mutex) {
 /* Does glibc's own code serve this kind? */
 static inline bool dropin_kind_is_foreign(int kind) {
     return kind > 0 && (kind & DROPIN_KIND_FOREIGN) != 0;
+}
+
+/* The byte beside the mutex's own that sync/mutex_quiet.h asks for. */
+static inline uint8_t *dropin_mutex_quiet(pthread_mutex_t *mutex) {
+    return (uint8_t *)&mutex->__data.__spins;
+}
+
+/* Is it of the normal kind, and has nobody had to queue for it yet? One look, where the two lie side by side. relaxed: as
+   plc_mutex_unlock_quiet says. */
+static inline bool dropin_mutex_is_normal_and_quiet(pthread_mutex_t *mutex) {
+#if defined(__LP64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (plc_load_relaxed((const uint64_t *)(const void *)&mutex->__data.__kind) & ~(uint64_t)DROPIN_KIND_ELISION) ==
+           0;
+#else
+    return dropin_mutex_kind(mutex) == PTHREAD_MUTEX_TIMED_NP &&
+           plc_load_relaxed(dropin_mutex_quiet(mutex)) == PLC_QUIET_LASTS;
+#endif
 }
 
 /* ---- Cond */

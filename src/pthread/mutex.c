@@ -17,6 +17,7 @@
      LOCKED|x      tid       n >= 1    1         held n times by tid
      any           any       any       -1        destroyed
 
+   Until somebody has to queue for it, a mutex is unlocked by a plain store (sync/mutex_quiet.h).
    The owner and the count are written by the holder only, so they need no order of their own: the word's does. */
 
 static inline bool is_plain(int kind) {
@@ -58,7 +59,7 @@ static __attribute__((noinline)) int lock_slow(pthread_mutex_t *mutex) {
             return EINVAL;
         }
     }
-    plc_mutex_lock(dropin_mutex_word(mutex));
+    plc_mutex_lock_quiet(dropin_mutex_word(mutex), dropin_mutex_quiet(mutex));
     own_first_time(mutex, kind);
     DROPIN_PROBE(mutex_acquired, mutex);
     return 0;
@@ -115,7 +116,8 @@ static int lock_until(pthread_mutex_t *mutex, int kind, clockid_t clock, const s
     if (!plc_mutex_try_lock(dropin_mutex_word(mutex))) {
         if (!dropin_time_is_valid(time))
             return EINVAL;
-        if (!plc_mutex_lock_until(dropin_mutex_word(mutex), dropin_deadline(clock, time)))
+        if (!plc_mutex_lock_quiet_until(dropin_mutex_word(mutex), dropin_mutex_quiet(mutex),
+                                        dropin_deadline(clock, time)))
             return ETIMEDOUT;
     }
     own_first_time(mutex, kind);
@@ -155,7 +157,7 @@ static inline __attribute__((always_inline)) void release(pthread_mutex_t *mutex
     if (dropin_is_single_threaded() && plc_load_relaxed(&word->state) == PLC_MUTEX_LOCKED_)
         plc_store_relaxed(&word->state, (uint8_t)0); /* relaxed: one thread */
     else
-        plc_mutex_unlock(word); /* the last touch of the mutex */
+        plc_mutex_unlock_quiet(word, dropin_mutex_quiet(mutex)); /* the last touch of the mutex */
 }
 
 /* A normal mutex may be unlocked by anybody. One that nobody holds stays as it is and is not complained about: programs
@@ -183,10 +185,22 @@ static __attribute__((noinline)) int unlock_other_kind(pthread_mutex_t *mutex) {
     return 0;
 }
 
-int dropin_mutex_unlock(pthread_mutex_t *mutex) {
+static __attribute__((noinline)) int unlock_otherwise(pthread_mutex_t *mutex) {
     if (PLC_LIKELY(dropin_mutex_kind(mutex) == PTHREAD_MUTEX_TIMED_NP))
         return unlock_plain(mutex);
     return unlock_other_kind(mutex);
+}
+
+int dropin_mutex_unlock(pthread_mutex_t *mutex) {
+    /* plc_mutex_unlock_quiet's own first step, which needs neither an atomic operation nor to know who else there is. */
+    if (PLC_LIKELY(dropin_mutex_is_normal_and_quiet(mutex)) &&
+        PLC_LIKELY(plc_load_relaxed(&mutex->__data.__owner) != 0)) {
+        DROPIN_PROBE(mutex_release, mutex);
+        dropin_mutex_disown(mutex);
+        plc_store_release(&dropin_mutex_word(mutex)->state, (uint8_t)0); /* release [M1]; the last touch of the mutex */
+        return 0;
+    }
+    return unlock_otherwise(mutex);
 }
 
 /* ---- Birth and death */

@@ -6,6 +6,7 @@
 #include "platform/platform.h"
 #include "platform/spin.h"
 #include "sync/mutex_queue.h"
+#include "sync/mutex_quiet.h"
 
 /* Spins whether or not somebody is queued: the queue's turn comes by slices of time, not by everybody's good manners.
    To stop where P is set made one thread run alone and the others sleep (docs/performance.md). */
@@ -19,7 +20,8 @@ static bool spin_and_barge(plc_mutex_t *mutex) {
     return false;
 }
 
-static bool lock_contended(plc_mutex_t *mutex, plc_deadline_t deadline) {
+/* quiet: the byte beside it, or null (mutex_quiet.c). */
+static bool lock_contended(plc_mutex_t *mutex, uint8_t *quiet, plc_deadline_t deadline) {
     struct plc_thread *self = plc_thread_self();
     /* A thread that found P set with nobody queued goes to the bucket, where that can be mended. */
     if (PLC_LIKELY(self->stale != mutex)) {
@@ -33,15 +35,19 @@ static bool lock_contended(plc_mutex_t *mutex, plc_deadline_t deadline) {
         self->handed_over = NULL;
     if (self->stale == mutex)
         self->stale = NULL;
-    return plc_mutex_queue_up_(mutex, deadline);
+    return plc_mutex_queue_up_(mutex, quiet, deadline);
 }
 
 void plc_mutex_lock_slow_(plc_mutex_t *mutex) {
-    lock_contended(mutex, PLC_NO_DEADLINE);
+    lock_contended(mutex, NULL, PLC_NO_DEADLINE);
 }
 
 bool plc_mutex_lock_until_slow_(plc_mutex_t *mutex, plc_deadline_t deadline) {
-    return lock_contended(mutex, deadline);
+    return lock_contended(mutex, NULL, deadline);
+}
+
+bool plc_mutex_lock_quiet_slow_(plc_mutex_t *mutex, uint8_t *quiet, plc_deadline_t deadline) {
+    return lock_contended(mutex, quiet, deadline);
 }
 
 /* left: the byte after the release. */

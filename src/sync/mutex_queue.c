@@ -8,6 +8,7 @@
 #include "parking_lot/waiting.h"
 #include "parking_lot/wake_list.h"
 #include "platform/tuning.h"
+#include "sync/mutex_quiet.h"
 #include "sync/mutex_tasks.h"
 
 /* mutex->state
@@ -28,6 +29,7 @@
  *                      be, and has not been here yet                               or a fair one, hands over without a wake
  *   SUMMONED  ARRIVED  the heir was beaten and naps; P is clear meanwhile          itself; a fair unlock hands over
  *   QUEUED    CROWD    was moved here by a broadcast, as the mutex was held        an unlock wakes all of them; or as NEW
+ *   QUEUED    QUIET    not to be served yet: mutex_quiet.c                         itself; who ends the quiet makes it NEW
  *   QUEUED    WANTS    was beaten for a slice and sleeps until it is handed over   an unlock hands over
  *   DEQUEUED  any      the mutex is its own                                        itself
  *
@@ -52,9 +54,10 @@
  *       and sees a queued waiter, whose own right lasts until it is unlinked and, if it does not own the mutex, let go.
  *
  * Memory order
- *   [M1] unlock's release (subtraction; the store in plc_mutex_hand_over_) -> acquire of whoever sets L: the fast path's and
- *        barge's CAS, and take_or_mark, whether on the caller's own behalf or on that of the waiter to which it hands over:
- *        between the unlocker's release and its hand-over a barger may have been in and out.
+ *   [M1] unlock's release (subtraction; the stores in plc_mutex_hand_over_ and of a quiet mutex) -> acquire of whoever sets
+ *        L: the fast path's and barge's CAS, a quiet mutex's take, and take_or_mark, whether on the caller's own behalf or on
+ *        that of the waiter to which it hands over: between the unlocker's release and its hand-over a barger may have been
+ *        in and out.
  *   A hand-over goes on by the parker's [P1], or by the bucket lock's [W1] where the heir finds it by itself. The queue and
  *   P are the bucket lock's.
  *
@@ -206,19 +209,23 @@ bool plc_mutex_must_look_(plc_mutex_t *mutex, struct plc_bucket *bucket) {
 }
 
 /* Not inlined: all of it is within the clean-up of its caller (parking_lot/undo.h). */
-static __attribute__((noinline)) bool queue_up_within(struct plc_waiting *waiting, plc_mutex_t *mutex,
+static __attribute__((noinline)) bool queue_up_within(struct plc_waiting *waiting, plc_mutex_t *mutex, uint8_t *quiet,
                                                       plc_deadline_t deadline) {
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
-    bool owned = take_or_mark(mutex, must_look(bucket, first, mutex), parked_behind(first));
+    bool is_quiet = plc_quiet_lasts(quiet);
+    bool owned = is_quiet ? plc_quiet_take_or_ask(mutex, quiet)
+                          : take_or_mark(mutex, must_look(bucket, first, mutex), parked_behind(first));
     waiting->is_owner = owned;
     if (!owned)
         plc_waiting_enqueue(bucket, waiting, key_of(mutex), PLC_PARK_NO_SPIN);
+    if (is_quiet)
+        waiting->waiter->phase = QUIET;
     plc_bucket_unlock(bucket);
     if (!owned) {
         plc_watch_begin(&waiting->watch, key_of(mutex), 0);
-        owned = plc_waiting_sleep(waiting, deadline);
-        if (owned && waiting->waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED)
+        owned = is_quiet ? plc_quiet_wait(waiting, mutex, deadline) : plc_waiting_sleep(waiting, deadline);
+        if (owned && !waiting->is_owner && waiting->waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED)
             owned = be_heir(mutex, waiting, deadline);
         plc_watch_end(&waiting->watch, owned ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
     }
@@ -229,11 +236,11 @@ static void resign(struct plc_waiting *waiting) {
     plc_mutex_resign_(waiting->context, waiting);
 }
 
-bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline) {
+bool plc_mutex_queue_up_(plc_mutex_t *mutex, uint8_t *quiet, plc_deadline_t deadline) {
     PLC_WAITING(waiting);
     plc_bucket_table_prepare();
     plc_waiting_begin(&waiting, &leaving, mutex, resign);
-    bool owned = queue_up_within(&waiting, mutex, deadline);
+    bool owned = queue_up_within(&waiting, mutex, quiet, deadline);
     plc_waiting_end(&waiting);
     return owned;
 }
@@ -316,6 +323,8 @@ static bool is_stuck(struct plc_waiter *heir) {
 
 /* With the bucket locked: what an unlock does for the first waiter. Returns the thread to wake, if any. */
 static struct plc_waiter *serve(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter) {
+    if (PLC_UNLIKELY(waiter->phase == QUIET))
+        return NULL; /* the unlock is that of another mutex, which was here before */
     if (waiter->phase == WANTS)
         return give_if_free(mutex, bucket, waiter);
     if (waiter->state == PLC_WAITER_QUEUED)

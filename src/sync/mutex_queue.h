@@ -20,6 +20,7 @@ enum plc_mutex_phase {
     ARRIVED = 1,
     WANTS = 2,
     CROWD = PLC_MUTEX_CROWD,
+    QUIET = 4,
 };
 
 /* Takes the mutex if L is clear, whoever waits, leaving P as it is. */
@@ -35,8 +36,8 @@ static inline bool plc_mutex_barge(plc_mutex_t *mutex) {
 }
 
 /* Queues for the mutex until it is ours (true), or until the deadline has passed (false). Takes it at once if it is
- * free. */
-bool plc_mutex_queue_up_(plc_mutex_t *mutex, plc_deadline_t deadline);
+ * free. quiet: the byte beside it (mutex_quiet.h), or null. */
+bool plc_mutex_queue_up_(plc_mutex_t *mutex, uint8_t *quiet, plc_deadline_t deadline);
 
 /* After the byte was released with PARKED left in it: wakes the first waiter, or hands the mutex over to it, or leaves
    it to the heir. Touches the mutex only if somebody is queued for it. */

@@ -206,9 +206,7 @@ static void unwind(struct drainage *drainage) {
 
 /* Looks soon at first, for a reader of a short section. */
 static unsigned drain_pauses(const struct plc_spin *spin) {
-    unsigned pauses = PLC_RWLOCK_DRAIN_FIRST_PAUSES;
-    for (unsigned round = 0; round < spin->rounds && pauses < PLC_RWLOCK_DRAIN_PAUSES; round++)
-        pauses *= 2;
+    unsigned pauses = (unsigned)PLC_RWLOCK_DRAIN_FIRST_PAUSES << spin->rounds;
     return pauses < PLC_RWLOCK_DRAIN_PAUSES ? pauses : PLC_RWLOCK_DRAIN_PAUSES;
 }
 

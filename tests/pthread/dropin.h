@@ -75,6 +75,13 @@ auto elsewhere(Body body) {
     return result;
 }
 
+/* Does somebody wait for the mutex, which is held? Both implementations mark it: in the word, and libplc beside it while nobody else
+   has waited yet (sync/mutex_quiet.h). */
+inline bool is_waited_for(const pthread_mutex_t &mutex) {
+    return __atomic_load_n(&mutex.__data.__lock, __ATOMIC_RELAXED) != 1 ||
+           __atomic_load_n(&mutex.__data.__spins, __ATOMIC_RELAXED) == 1;
+}
+
 /* A mutex attribute that is destroyed in time. */
 struct MutexAttributes {
     pthread_mutexattr_t value;

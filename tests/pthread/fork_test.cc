@@ -122,8 +122,8 @@ TEST_P(EveryWay, TheChildKeepsTheForkersLocks) {
             EXPECT_EQ(pthread_mutex_lock(&held.mutex), 0);
             EXPECT_EQ(pthread_mutex_unlock(&held.mutex), 0);
         });
-        while (__atomic_load_n(&held.mutex.__data.__lock, __ATOMIC_RELAXED) == 1)
-            std::this_thread::yield(); /* both implementations mark the word when a thread waits */
+        while (!is_waited_for(held.mutex))
+            std::this_thread::yield();
         const pid_t child = GetParam().fork();
         if (child == 0) {
             bool good = pthread_mutex_trylock(&held.mutex) == EBUSY;

@@ -202,7 +202,7 @@ TEST(Jump, OutOfTwoWaitsAtOnce) {
         victim.stay_away = true;
         victim.await_asleep();
         ASSERT_EQ(pthread_kill(victim.thread(), SIGUSR2), 0);
-        while (wanted_by_handler.__data.__lock == 1)
+        while (!is_waited_for(wanted_by_handler))
             std::this_thread::yield(); /* both implementations mark the word when a thread waits */
         victim.tear_out();
         victim.join();

@@ -337,6 +337,116 @@ TEST(Libplc, TheWordIsOneByteOfGlibcs) {
     ASSERT_EQ(pthread_mutex_unlock(&mutex.value), 0);
 }
 
+/* Whether anybody has had to queue for it: sync/mutex_quiet.h. */
+int quiet_of(const pthread_mutex_t &mutex) {
+    return *reinterpret_cast<const volatile unsigned char *>(&mutex.__data.__spins);
+}
+
+TEST(Libplc, AMutexIsQuietUntilSomebodyHasToQueue) {
+    for (int type : kTypes) {
+        Mutex mutex(type);
+        ASSERT_EQ(pthread_mutex_lock(&mutex.value), 0);
+        EXPECT_EQ(elsewhere([&] { return pthread_mutex_trylock(&mutex.value); }), EBUSY);
+        ASSERT_EQ(pthread_mutex_unlock(&mutex.value), 0);
+        EXPECT_EQ(quiet_of(mutex.value), 0);
+        ASSERT_EQ(pthread_mutex_lock(&mutex.value), 0);
+        const timespec until = after_ms(CLOCK_REALTIME, 5);
+        EXPECT_EQ(elsewhere([&] { return pthread_mutex_timedlock(&mutex.value, &until); }), ETIMEDOUT);
+        EXPECT_EQ(quiet_of(mutex.value), 1) << "asked for";
+        EXPECT_EQ(mutex.value.__data.__lock, 1);
+        ASSERT_EQ(pthread_mutex_unlock(&mutex.value), 0);
+        EXPECT_EQ(quiet_of(mutex.value), 2) << "over";
+        EXPECT_EQ(mutex.value.__data.__lock, 0);
+        EXPECT_EQ(mutex.value.__data.__owner, 0);
+    }
+}
+
+TEST(Libplc, AWaitOnACondEndsTheQuietOfItsMutex) {
+    for (int type : kTypes) {
+        Mutex mutex(type);
+        pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+        const timespec past = at(1, 0);
+        ASSERT_EQ(pthread_mutex_lock(&mutex.value), 0);
+        EXPECT_EQ(pthread_cond_timedwait(&cond, &mutex.value, &past), ETIMEDOUT);
+        EXPECT_EQ(quiet_of(mutex.value), 2);
+        ASSERT_EQ(pthread_mutex_unlock(&mutex.value), 0);
+    }
+}
+
+/* What glibc's own code leaves in that byte when it spins for an adaptive mutex. */
+TEST(Libplc, AnotherValueInTheByteIsNoQuiet) {
+    Mutex mutex(PTHREAD_MUTEX_ADAPTIVE_NP);
+    mutex.value.__data.__spins = 26;
+    ASSERT_EQ(pthread_mutex_lock(&mutex.value), 0);
+    const timespec until = after_ms(CLOCK_REALTIME, 5);
+    EXPECT_EQ(elsewhere([&] { return pthread_mutex_timedlock(&mutex.value, &until); }), ETIMEDOUT);
+    ASSERT_EQ(pthread_mutex_unlock(&mutex.value), 0);
+    EXPECT_EQ(quiet_of(mutex.value), 2);
+    EXPECT_EQ(pthread_mutex_trylock(&mutex.value), 0);
+    EXPECT_EQ(pthread_mutex_unlock(&mutex.value), 0);
+}
+
+/* POSIX does not allow it, and programs do it: the one who locked passes the right to unlock on. */
+TEST(Normal, MayBeUnlockedOrWaitedWithByAnotherThreadThanTheLocker) {
+    for (int type : {PTHREAD_MUTEX_TIMED_NP, PTHREAD_MUTEX_ADAPTIVE_NP}) {
+        Mutex mutex(type);
+        pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+        int sections = 0;
+        for (int round = 0; round < 100; ++round) {
+            ASSERT_EQ(pthread_mutex_lock(&mutex.value), 0);
+            std::thread waiter([&] {
+                EXPECT_EQ(pthread_mutex_lock(&mutex.value), 0);
+                ++sections;
+                EXPECT_EQ(pthread_mutex_unlock(&mutex.value), 0);
+            });
+            const timespec past = at(1, 0);
+            if (round % 2 == 0) {
+                EXPECT_EQ(elsewhere([&] { return pthread_cond_timedwait(&cond, &mutex.value, &past); }), ETIMEDOUT);
+            }
+            EXPECT_EQ(elsewhere([&] { return pthread_mutex_unlock(&mutex.value); }), 0);
+            waiter.join();
+            if (round % 10 == 9) { /* as good as new */
+                ASSERT_EQ(pthread_mutex_destroy(&mutex.value), 0);
+                ASSERT_EQ(pthread_mutex_init(&mutex.value, nullptr), 0);
+            }
+        }
+        EXPECT_EQ(sections, 100);
+        EXPECT_EQ(pthread_mutex_destroy(&mutex.value), 0);
+    }
+}
+
+/* Threads that all come at once to mutexes which nobody has used before. */
+TEST(FirstContention, ExcludesAndForgetsNobody) {
+    constexpr int kThreads = 3;
+    struct Young {
+        pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+        int sections = 0;
+        std::atomic<int> users{0};
+    };
+    std::vector<Young> mutexes(2000);
+    std::vector<std::thread> threads;
+    for (int self = 0; self < kThreads; ++self)
+        threads.emplace_back([&] {
+            for (Young &young : mutexes) {
+                young.users++;
+                while (young.users < kThreads)
+                    std::this_thread::yield();
+                for (int i = 0; i < 3; ++i) {
+                    ASSERT_EQ(pthread_mutex_lock(&young.mutex), 0);
+                    const int before = young.sections;
+                    if (before % 3 == 1)
+                        std::this_thread::yield();
+                    young.sections = before + 1;
+                    ASSERT_EQ(pthread_mutex_unlock(&young.mutex), 0);
+                }
+            }
+        });
+    for (std::thread &thread : threads)
+        thread.join();
+    for (Young &young : mutexes)
+        ASSERT_EQ(young.sections, 3 * kThreads);
+}
+
 /* A plugin that was loaded with RTLD_DEEPBIND, or a function that was looked up in libc itself, is glibc's; the rest of the program
    has ours. As long as nobody waits they may share a mutex. */
 TEST(Mixed, UncontendedUseFromBothSidesSurvives) {
@@ -346,7 +456,9 @@ TEST(Mixed, UncontendedUseFromBothSidesSurvives) {
     auto unlock = reinterpret_cast<int (*)(pthread_mutex_t *)>(dlsym(libc, "pthread_mutex_unlock"));
     for (int type : {PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK}) {
         MutexAttributes attributes(type);
-        pthread_mutex_t mutex;
+        static pthread_mutex_t
+            mutexes[4]; /* an observer does not hear of glibc's unlock, and may look at them for ever */
+        pthread_mutex_t &mutex = mutexes[type];
         ASSERT_EQ(pthread_mutex_init(&mutex, &attributes.value), 0);
         for (int i = 0; i < 3; ++i) {
             EXPECT_EQ(lock(&mutex), 0);

@@ -516,7 +516,7 @@ TEST(Fork, TheChildFindsNobodyWaiting) {
                 ASSERT_EQ(pthread_cond_wait(&game.cond, &game.mutex), 0);
             ASSERT_EQ(pthread_mutex_unlock(&game.mutex), 0);
         });
-        while (__atomic_load_n(&mutex.__data.__lock, __ATOMIC_RELAXED) == 1 || !writer_comes)
+        while (!is_waited_for(mutex) || !writer_comes)
             std::this_thread::yield(); /* both implementations mark the word when a thread waits */
         for (;;) {
             ASSERT_EQ(pthread_mutex_lock(&game.mutex), 0);

@@ -221,8 +221,8 @@ TEST(Cancel, AsynchronouslyInASlowPathLeavesNothingBehind) {
                       },
                       &busy),
                   0);
-        while (__atomic_load_n(&busy.mutex.__data.__lock, __ATOMIC_RELAXED) == 1)
-            std::this_thread::yield(); /* both implementations mark the word when a thread waits */
+        while (!is_waited_for(busy.mutex))
+            std::this_thread::yield();
         ASSERT_EQ(pthread_cancel(victim), 0);
         void *result = nullptr;
         pthread_join(victim, &result);
