@@ -30,6 +30,8 @@ std::unique_ptr<Subject> make_rwlock_subject();
 std::unique_ptr<Subject> make_once_subject();
 std::unique_ptr<Subject> make_lot_subject();
 std::unique_ptr<Subject> make_deadline_subject();
+std::unique_ptr<Subject> make_task_subject();
+std::unique_ptr<Subject> make_task_rwlock_subject();
 
 /* An operation that an actor was given and that has not ended. */
 struct Pending {
@@ -37,6 +39,7 @@ struct Pending {
     int mode;     /* the subject's own */
     size_t since; /* the step in which it began to wait: what waits longer comes first */
     std::shared_ptr<int> result = std::make_shared<int>(-1);
+    bool in_any_order = false; /* is woken together with others, and competes as if it had come just then */
 };
 
 /* Compares a result that the specification foretells. */

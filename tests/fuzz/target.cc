@@ -35,12 +35,13 @@ void run_program(const uint8_t *data, size_t size) {
     constexpr size_t longest = 400; /* a longer program finds nothing that a short one does not */
     Bytes bytes(data, size < longest ? size : longest);
     begin_program(data, size);
-    std::unique_ptr<Subject> subjects[] = {make_mutex_subject(), make_rwlock_subject(), make_once_subject(),
-                                           make_lot_subject(), make_deadline_subject()};
+    std::unique_ptr<Subject> subjects[] = {make_mutex_subject(),   make_rwlock_subject(),      make_once_subject(),
+                                           make_lot_subject(),     make_task_rwlock_subject(), make_task_subject(),
+                                           make_deadline_subject()};
     while (!bytes.empty()) {
         /* Deadlines need little. */
-        const size_t choice = bytes.below(17);
-        subjects[choice == 16 ? 4 : choice % 4]->operate(bytes);
+        const size_t choice = bytes.below(25);
+        subjects[choice == 24 ? 6 : choice % 6]->operate(bytes);
     }
     for (auto &subject : subjects) {
         while (subject->unwind()) {

@@ -32,6 +32,11 @@ std::unique_ptr<Part> make_onces(const Configuration &configuration);
 std::unique_ptr<Part> make_lot(const Configuration &configuration);
 std::unique_ptr<Part> make_semaphores(const Configuration &configuration);
 std::unique_ptr<Part> make_disposables(const Configuration &configuration);
+std::unique_ptr<Part> make_task_channels(const Configuration &configuration);
+std::unique_ptr<Part> make_task_rwlocks(const Configuration &configuration);
+std::unique_ptr<Part> make_parkers(const Configuration &configuration);
+std::unique_ptr<Part> make_gates(const Configuration &configuration);
+std::unique_ptr<Part> make_crews(const Configuration &configuration);
 
 /* A deadline that is past, or will be soon: long past, at the clock's beginning, now, or within a millisecond; on either
    clock. */

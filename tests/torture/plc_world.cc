@@ -51,6 +51,11 @@ class PlcWorld final : public World {
         add(make_onces(configuration), 10);
         add(make_disposables(configuration), 10);
         add(make_semaphores(configuration), 10);
+        add(make_task_channels(configuration), 15);
+        add(make_task_rwlocks(configuration), 15);
+        add(make_parkers(configuration), 8);
+        add(make_gates(configuration), 4);
+        add(make_crews(configuration), 6);
         add(make_lot(configuration), configuration.lot);
     }
 
