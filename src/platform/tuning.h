@@ -140,12 +140,13 @@
 #define PLC_MUTEX_NAP_NS 50000
 #endif
 
-/* A mutex in its quiet time: who waits for it looks by itself after naps that double up to this. Nearly always it is woken. */
+/* A mutex in its quiet time: who waits for it looks by itself after naps that double up to this; nearly always it is woken. So late
+   that a thread which waits for ever wakes up as good as never. */
 #ifndef PLC_QUIET_NAP_NS
 #define PLC_QUIET_NAP_NS 50000
 #endif
 #ifndef PLC_QUIET_LONGEST_NAP_NS
-#define PLC_QUIET_LONGEST_NAP_NS 100000000
+#define PLC_QUIET_LONGEST_NAP_NS INT64_C(10000000000)
 #endif
 
 /* The table of scalable readers has at most this many rows, a power of two, of this many slots; and as many rows as a
