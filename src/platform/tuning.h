@@ -76,8 +76,8 @@
 #define PLC_EXPECT_COMPANY false
 #endif
 
-/* A sleeper that keeps watch over a driver which workers leave and come back to looks this often whether one has stayed away.
-   A look disturbs whoever is at work: once a millisecond was enough to show in the slowest hundredth of an echo server. */
+/* A sleeper that keeps watch over a driver which workers leave and come back to looks this often whether one has stayed away
+   since it last looked. A look disturbs whoever is at work. */
 #ifndef PLC_DRIVER_WATCH_NS
 #define PLC_DRIVER_WATCH_NS 4000000
 #endif

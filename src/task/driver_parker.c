@@ -36,8 +36,8 @@
  *   the latest with it.
  *
  * A worker that handles an event comes back soon, as a rule, and to wake another one for the meantime would cost more than it gains.
- * So a sleeper keeps watch, unless another does: it looks every PLC_DRIVER_WATCH_NS, and takes the driver if it finds it free.
- * Meanwhile nobody is called. When nobody has left the driver for that long, the watch ends, and the next one who leaves calls a
+ * So a sleeper keeps watch, unless another does: it looks every PLC_DRIVER_WATCH_NS, and takes the driver if nobody has had it since
+ * the last look. Meanwhile nobody is called. When nobody has left the driver for that long, the watch ends, and the next one who leaves calls a
  * sleeper, which does not take the driver at once either, but keeps watch again.
  *
  * Invariants
@@ -218,7 +218,7 @@ static bool begin_watch(plc_shared_driver_t *shared) {
 }
 
 enum view {
-    LEFT_ALONE, /* the driver is free, or shut down */
+    LEFT_ALONE, /* the driver is free, and was at the last look; or it is shut down */
     IN_USE,     /* workers leave it and come back */
     QUIET,      /* nobody has left it; the watch is over */
 };
@@ -227,7 +227,7 @@ enum view {
 static enum view look(plc_shared_driver_t *shared) {
     uint32_t state = plc_load_relaxed(&shared->state);
     for (;;) {
-        if (!(state & DRIVEN) || state & SHUT)
+        if (!(state & (DRIVEN | LEFT)) || state & SHUT)
             return LEFT_ALONE;
         uint32_t next = state & LEFT ? state - LEFT : state - WATCHED;
         if (plc_cas_relaxed_weak(&shared->state, &state, next))
