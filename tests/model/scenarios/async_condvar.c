@@ -109,6 +109,32 @@ static void notify_all_tasks(int self) {
         task_takes_a_token(&tasks[self]);
 }
 
+/* ---- T1 begins to wait with a waker that nobody listens to, and then is polled with its own. */
+
+static enum plc_poll wait_once_deaf(struct task *task) {
+    const plc_waker_t waker = task_waker(&tasks[MC_MAX_THREADS - 1]);
+    return plc_condvar_wait_async(&condvar, &mutex, &task->waiter, &waker);
+}
+
+static void polled_with_another_waker(int self) {
+    struct task *task = &tasks[self];
+    if (self == 0) {
+        notify_one(self);
+        return;
+    }
+    lock_as_task(task);
+    while (tokens == 0) {
+        enum plc_poll poll = wait_once_deaf(task);
+        MC_ASSERT(poll == PLC_POLL_PENDING);
+        while (wait_once(task) == PLC_POLL_PENDING)
+            task_sleep(task);
+    }
+    tokens--;
+    taken++;
+    plc_mutex_unlock_async(&mutex);
+    task_ends(task);
+}
+
 /* ---- T1 gives up: before it is notified, after, or while it waits for the mutex. T2 gets the token in any case. */
 
 static void one_gives_up(int self) {
@@ -189,6 +215,11 @@ MC_SCENARIOS({.name = "async condvar: notified" ON, TWO, .thread = notify_one, .
              {.name = "async condvar: notified while the mutex is held" ON,
               TWO,
               .thread = notify_one_while_held,
+              .finish = all_taken,
+              BOUND(3)},
+             {.name = "async condvar: polled with another waker" ON,
+              TWO,
+              .thread = polled_with_another_waker,
               .finish = all_taken,
               BOUND(3)},
              {.name = "async condvar: two tasks, two notifications" ON,
