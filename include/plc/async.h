@@ -17,6 +17,15 @@
  *  tasks behind it asleep until the lock is next unlocked half a millisecond later, or until it is cancelled, which
  *  passes the wake on. A task that is woken and beaten keeps its place, but a lock is never handed over to it.
  *
+ *  Fairness of the mutex: a task that was beaten for half a millisecond after it was first woken claims it. The next unlock wakes
+ *  the task and reserves the mutex for it, for a millisecond: whoever would wait for a held mutex waits meanwhile, and if the
+ *  task is polled in that time it has the mutex, unless somebody came by try_lock or past a deadline, who cannot wait; then it
+ *  is reserved again by the next unlock. (A thread that claims it as well comes first, once.) So a task that is polled soon is
+ *  overtaken for about as long as a thread is. One that is polled too late, or never, has its reservation for nothing: it can have
+ *  another only after it was polled and beaten for another half millisecond, then twice as long, and so on up to half a second.
+ *  A thread that runs tasks and locks the mutex for itself may so have to wait for that millisecond. A task that polls
+ *  for a mutex that is reserved for another one is woken at once, to come again until the time is over.
+ *
  *  Ordering is that of the locks. Nothing here blocks, but for the moment that a bucket is locked, or allocates, but what the
  *  waker's functions do. These are called with no lock of libplc held; `clone` must not poll with or cancel the same
  *  waiter.
@@ -54,6 +63,10 @@ PLC_API enum plc_poll plc_rwlock_read_lock_async_(plc_rwlock_t *lock, plc_async_
                                                   const plc_waker_t *waker);
 PLC_API enum plc_poll plc_rwlock_write_lock_async_(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
                                                    const plc_waker_t *waker);
+PLC_API enum plc_poll plc_rwlock_upgradable_lock_async_(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                        const plc_waker_t *waker);
+PLC_API enum plc_poll plc_rwlock_upgrade_async_(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                const plc_waker_t *waker);
 
 /** Takes @p waiter out of whatever it waits for; does nothing if it waits for nothing. A wake that it has been given is
  *  passed on. When it has returned nobody touches the waiter, its waker has been given up, and it waits for nothing. What
@@ -125,6 +138,54 @@ PLC_INLINE enum plc_poll plc_rwlock_write_lock_async(plc_rwlock_t *lock, plc_asy
 PLC_INLINE void plc_rwlock_write_unlock_async(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
     plc_tsan_release(lock);
     plc_rwlock_give_up_(lock, PLC_RWLOCK_WRITER_, 0, false);
+}
+
+/** Turns the write lock of the calling task into a read lock, without letting another writer in between. */
+PLC_INLINE void plc_rwlock_downgrade_async(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    plc_tsan_release(lock);
+    plc_rwlock_give_up_(lock, PLC_RWLOCK_WRITER_, PLC_RWLOCK_READER_, false);
+}
+
+/** Turns the write lock of the calling task into an upgradable one, without letting another writer in between. */
+PLC_INLINE void plc_rwlock_downgrade_to_upgradable_async(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    plc_tsan_release(lock);
+    plc_rwlock_give_up_(lock, PLC_RWLOCK_WRITER_, PLC_RWLOCK_UPGRADABLE_READER_, false);
+}
+
+/** Polls for @p lock upgradably: together with readers, but with no other upgradable holder and no writer. READY: the task has
+ *  it, and gives it up with plc_rwlock_upgradable_unlock_async, or upgrades or downgrades it. */
+PLC_INLINE enum plc_poll plc_rwlock_upgradable_lock_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                          const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    enum plc_poll poll = plc_rwlock_upgradable_lock_async_(lock, waiter, waker);
+    if (poll == PLC_POLL_READY)
+        plc_tsan_acquire(lock);
+    return poll;
+}
+
+/** Gives up @p lock, which the calling task holds upgradably. */
+PLC_INLINE void plc_rwlock_upgradable_unlock_async(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    plc_tsan_release(lock);
+    plc_rwlock_give_up_(lock, PLC_RWLOCK_UPGRADABLE_READER_, 0, false);
+}
+
+/** Turns the upgradable lock of the calling task into a read lock. */
+PLC_INLINE void plc_rwlock_downgrade_upgradable_async(plc_rwlock_t *lock) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    plc_tsan_release(lock);
+    plc_rwlock_give_up_(lock, PLC_RWLOCK_UPGRADABLE_READER_, PLC_RWLOCK_READER_, false);
+}
+
+/** Polls to turn the upgradable lock of the calling task into a write lock. READY: it writes. PENDING: it waits for the readers
+ *  to leave, and keeps no new ones out, unlike a thread that upgrades; it still keeps writers and upgradable holders out, so
+ *  what it has read remains true. Cancelled, it holds the lock upgradably again; until then, or until it is ready, it must
+ *  not give the lock up. The waiter must be one that waits for nothing else. */
+PLC_INLINE enum plc_poll plc_rwlock_upgrade_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
+                                                  const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    enum plc_poll poll = plc_rwlock_upgrade_async_(lock, waiter, waker);
+    if (poll == PLC_POLL_READY) {
+        plc_tsan_acquire(lock);
+        plc_tsan_acquire(plc_rwlock_tsan_of_readers_(lock));
+    }
+    return poll;
 }
 
 PLC_END_DECLS

@@ -9,20 +9,27 @@
 /* A task waits in one of two queues:
  *
  *   kept out by                     queue, and kind               is woken by
- *   W (or U, if it is to write)     the lock's, RWLOCK_TASK       a release of W or U, if it finds Q
+ *   W (or U, unless it is to read)  the lock's, RWLOCK_TASK       a release of W or U, if it finds Q
  *   readers alone, if it is to      that of the draining writer,  the last reader, if it finds D; a release of W or U, if an
  *   write: it takes no W before     RWLOCK_DRAIN                  upgrade has made an end of the readers
+ *   readers, if it has U and is     the same                      the last reader: while it waits it has U, but is none of
+ *   to upgrade: likewise                                          them
  *
  * Invariants (docs/design/async.md argues for them; those of rwlock.md hold of the threads)
  *   T1  Unlocked, Q is set exactly if the first thread, if there is one, does not nap, and if there is none, exactly if a
  *       task is QUEUED in the lock's queue.
  *   T2  Unlocked, if a task is QUEUED in the lock's queue and neither W nor U is set, then a release is on its way to the
- *       bucket, or the first thread is SUMMONED, or a task that is to write was woken and was not polled since: whoever of them
+ *       bucket, or the first thread is SUMMONED, or a task that is not to read was woken and was not polled since: whoever of them
  *       leaves the queue without having taken W or U summons those behind it.
  *   T3  D is set exactly if somebody is queued in the draining writer's queue. If W is not set meanwhile, then there are
- *       readers, or the last of them is on its way there, or has become a writer, whose release looks.
+ *       readers, or the last of them is on its way there, or has become a writer, whose release looks, or has U and is about to.
+ *   T4  A task that upgrades has given up its share of the readers exactly if its node is in use. It has U all the time, so
+ *       nobody else becomes a writer, and whatever it read remains true.
  *
- * A task's park_token is what it wants to add to the word: READER or WRITER. Memory order: sync/rwlock.c. */
+ * A task's park_token is what it wants to add to the word: READER, UPGRADABLE_READER or WRITER; or UPGRADE. Memory order:
+ * sync/rwlock.c. */
+
+enum { UPGRADE = WRITER | UPGRADABLE }; /* has U, and wants W instead */
 
 static struct plc_lot_key key_of(const plc_rwlock_t *lock) {
     return plc_lot_key(lock, PLC_WAITER_RWLOCK_TASK);
@@ -98,7 +105,9 @@ static enum plc_poll finish(plc_rwlock_t *lock, struct plc_waiter *task) {
 
 /* Takes the lock if nothing keeps it out, whoever waits. */
 static bool barge(plc_rwlock_t *lock, uintptr_t share) {
-    const uintptr_t blockers = share == READER ? WRITER : WRITER | UPGRADABLE | READERS;
+    const uintptr_t blockers = share == READER   ? (uintptr_t)WRITER
+                               : share == WRITER ? WRITER | UPGRADABLE | READERS
+                                                 : (uintptr_t)(WRITER | UPGRADABLE);
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
     while (!(state & blockers)) {
         if (PLC_UNLIKELY(plc_rwlock_is_full_for(state, share)))
@@ -107,6 +116,27 @@ static bool barge(plc_rwlock_t *lock, uintptr_t share) {
             return true;
     }
     return false;
+}
+
+/* Takes W in place of U if there are no readers but itself, which is one until it waits. */
+static bool upgrade(plc_rwlock_t *lock, uintptr_t own) {
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
+    if (PLC_UNLIKELY(!(state & UPGRADABLE)))
+        plc_os_fatal("rwlock", lock, "upgrade of a lock that nobody holds upgradably");
+    while ((state & READERS) == own) {
+        if (plc_cas_acquire_weak(&lock->state, &state, state - own - UPGRADABLE + WRITER)) /* acquire [R2] */
+            return true;
+    }
+    return false;
+}
+
+/* The task's share of the readers that it has to give up before it waits for them. */
+static uintptr_t own_share(const struct plc_waiter *task, uintptr_t share) {
+    return share == UPGRADE && task->use == PLC_TASK_IDLE ? READER : 0;
+}
+
+static bool attempt(plc_rwlock_t *lock, const struct plc_waiter *task, uintptr_t share) {
+    return share == UPGRADE ? upgrade(lock, own_share(task, share)) : barge(lock, share);
 }
 
 /* With the bucket locked: makes Q right for a task that sleeps; false if nothing keeps it out any more. */
@@ -123,12 +153,14 @@ static bool mark_queue(plc_rwlock_t *lock, struct plc_bucket *bucket, uintptr_t 
     return false;
 }
 
-/* With the bucket locked of those who wait for the readers: sets D, unless there are none, or more than these keep out. */
-static bool mark_drain(plc_rwlock_t *lock) {
+/* With the bucket locked of those who wait for the readers: sets D, unless there are none but itself, or more than these keep
+   out; in the same step it gives up its own share. */
+static bool mark_drain(plc_rwlock_t *lock, uintptr_t share, uintptr_t own) {
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it, or it is right */
-    while ((state & READERS) && !is_kept_out(state, WRITER)) {
-        /* relaxed: D carries no data, and is cleared only under this bucket lock (T3) */
-        if ((state & WRITER_PARKED) || plc_cas_relaxed_weak(&lock->state, &state, state | WRITER_PARKED))
+    while ((state & READERS) != own && (share == UPGRADE || !is_kept_out(state, WRITER))) {
+        const uintptr_t marked = (state - own) | WRITER_PARKED;
+        /* relaxed: D carries no data, and is cleared only under this bucket lock (T3); who had the share has U (T4) */
+        if (state == marked || plc_cas_relaxed_weak(&lock->state, &state, marked))
             return true;
     }
     return false;
@@ -157,7 +189,9 @@ static enum outcome sleep_in(plc_rwlock_t *lock, struct plc_lot_key key, struct 
     const bool is_queued = task->use != PLC_TASK_IDLE && plc_task_is_queued(task) && plc_waiter_matches(task, key);
     const bool has_waker = is_queued && plc_task_has_waker(task, wanted);
     if (has_waker || plc_waker_is_set(waker)) {
-        const bool marked = key.address == lock ? mark_queue(lock, bucket, task->park_token) : mark_drain(lock);
+        const uintptr_t share = task->park_token;
+        const bool marked =
+            key.address == lock ? mark_queue(lock, bucket, share) : mark_drain(lock, share, own_share(task, share));
         outcome = marked ? SLEEPS : LOOK_AGAIN;
     }
     if (outcome == SLEEPS && !is_queued)
@@ -175,7 +209,8 @@ static enum outcome sleep_in(plc_rwlock_t *lock, struct plc_lot_key key, struct 
 /* The queue in which the task has to wait as things are. */
 static struct plc_lot_key queue_for(const plc_rwlock_t *lock, uintptr_t share) {
     uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: looked at again under the bucket lock */
-    return share == READER || is_kept_out(state, share) ? key_of(lock) : plc_rwlock_drain_key(lock);
+    const bool waits_for_readers = share == UPGRADE || (share == WRITER && !is_kept_out(state, share));
+    return waits_for_readers ? plc_rwlock_drain_key(lock) : key_of(lock);
 }
 
 static void must_be_the_same(const struct plc_waiter *task, const plc_rwlock_t *lock, uintptr_t share) {
@@ -205,7 +240,7 @@ static enum plc_poll poll_for(plc_rwlock_t *lock, struct plc_waiter *task, uintp
     plc_waker_t waker = {NULL, NULL};
     enum outcome outcome = LOOK_AGAIN;
     must_be_the_same(task, lock, share);
-    while (outcome != SLEEPS && !barge(lock, share)) {
+    while (outcome != SLEEPS && !attempt(lock, task, share)) {
         if (outcome == NEEDS_WAKER)
             waker = plc_waker_clone(wanted);
         plc_bucket_table_prepare();
@@ -223,10 +258,22 @@ enum plc_poll plc_rwlock_write_lock_async_(plc_rwlock_t *lock, plc_async_waiter_
     return poll_for(lock, plc_task_of(node), WRITER, waker);
 }
 
+enum plc_poll plc_rwlock_upgradable_lock_async_(plc_rwlock_t *lock, plc_async_waiter_t *node,
+                                                const plc_waker_t *waker) {
+    return poll_for(lock, plc_task_of(node), UPGRADABLE_READER, waker);
+}
+
+enum plc_poll plc_rwlock_upgrade_async_(plc_rwlock_t *lock, plc_async_waiter_t *node, const plc_waker_t *waker) {
+    return poll_for(lock, plc_task_of(node), UPGRADE, waker);
+}
+
 /* ---- Giving up */
 
 void plc_rwlock_forget_task_(struct plc_waiter *task) {
     const char *address = plc_load_relaxed(&task->address); /* relaxed: its owner's own */
     bool waits_for_readers = (uintptr_t)address % sizeof(plc_rwlock_t) != 0;
-    leave((plc_rwlock_t *)(uintptr_t)(address - waits_for_readers), task);
+    plc_rwlock_t *lock = (plc_rwlock_t *)(uintptr_t)(address - waits_for_readers);
+    leave(lock, task);
+    if (task->park_token == UPGRADE)
+        plc_fetch_add_relaxed(&lock->state, (uintptr_t)READER); /* relaxed: it had U all the time (T4) */
 }

@@ -39,6 +39,14 @@ struct Task {
         const plc_waker_t mine = waker();
         return plc_rwlock_write_lock_async(lock, &waiter, &mine);
     }
+    plc_poll upgradable_lock(plc_rwlock_t *lock) {
+        const plc_waker_t mine = waker();
+        return plc_rwlock_upgradable_lock_async(lock, &waiter, &mine);
+    }
+    plc_poll upgrade(plc_rwlock_t *lock) {
+        const plc_waker_t mine = waker();
+        return plc_rwlock_upgrade_async(lock, &waiter, &mine);
+    }
     void cancel() {
         plc_async_cancel(&waiter);
     }

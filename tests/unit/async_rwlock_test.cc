@@ -148,6 +148,100 @@ TEST_F(AsyncRwlock, AWriterThatIsPolledBesideItsWakeWaitsAgain) {
     }
 }
 
+/* ---- Upgradable */
+
+TEST_F(AsyncRwlock, OneHolderIsUpgradableBesideReaders) {
+    EXPECT_EQ(a.read_lock(&lock), PLC_POLL_READY);
+    EXPECT_EQ(b.upgradable_lock(&lock), PLC_POLL_READY);
+    EXPECT_EQ(c.upgradable_lock(&lock), PLC_POLL_PENDING);
+    EXPECT_EQ(d.read_lock(&lock), PLC_POLL_READY);
+    EXPECT_FALSE(plc_rwlock_try_upgradable_lock(&lock));
+    plc_rwlock_read_unlock_async(&lock);
+    plc_rwlock_read_unlock_async(&lock);
+    EXPECT_EQ(c.wakes, 0);
+    plc_rwlock_upgradable_unlock_async(&lock);
+    EXPECT_EQ(c.wakes, 1);
+    EXPECT_EQ(c.upgradable_lock(&lock), PLC_POLL_READY);
+    plc_rwlock_downgrade_upgradable_async(&lock);
+    EXPECT_EQ(lock.state, PLC_RWLOCK_READER_);
+    plc_rwlock_read_unlock_async(&lock);
+}
+
+TEST_F(AsyncRwlock, AWriterKeepsTheUpgradableOut) {
+    ASSERT_EQ(a.write_lock(&lock), PLC_POLL_READY);
+    EXPECT_EQ(b.upgradable_lock(&lock), PLC_POLL_PENDING);
+    EXPECT_EQ(c.write_lock(&lock), PLC_POLL_PENDING);
+    EXPECT_EQ(d.read_lock(&lock), PLC_POLL_PENDING);
+    plc_rwlock_write_unlock_async(&lock);
+    EXPECT_EQ(b.wakes, 1);
+    EXPECT_EQ(c.wakes, 0) << "behind an upgradable that is on its way";
+    EXPECT_EQ(d.wakes, 1) << "readers pass those by";
+    EXPECT_EQ(d.read_lock(&lock), PLC_POLL_READY);
+    EXPECT_EQ(b.upgradable_lock(&lock), PLC_POLL_READY);
+    plc_rwlock_read_unlock_async(&lock);
+    plc_rwlock_upgradable_unlock_async(&lock);
+    EXPECT_EQ(c.wakes, 1);
+    EXPECT_EQ(c.write_lock(&lock), PLC_POLL_READY);
+    plc_rwlock_write_unlock_async(&lock);
+}
+
+TEST_F(AsyncRwlock, AnUpgradeWaitsForTheReadersThatThereAre) {
+    ASSERT_EQ(a.upgradable_lock(&lock), PLC_POLL_READY);
+    ASSERT_TRUE(plc_rwlock_try_read_lock(&lock));
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_PENDING);
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_PENDING);
+    EXPECT_EQ(lock.state, PLC_RWLOCK_READER_ | PLC_RWLOCK_UPGRADABLE_ | PLC_RWLOCK_WRITER_PARKED_);
+    EXPECT_TRUE(plc_rwlock_try_read_lock(&lock)) << "a task that waits keeps no reader out";
+    EXPECT_FALSE(plc_rwlock_try_write_lock(&lock));
+    EXPECT_FALSE(plc_rwlock_try_upgradable_lock(&lock));
+    plc_rwlock_read_unlock(&lock);
+    EXPECT_EQ(a.wakes, 0);
+    plc_rwlock_read_unlock(&lock);
+    EXPECT_EQ(a.wakes, 1);
+    EXPECT_FALSE(plc_rwlock_try_write_lock(&lock)) << "what it has read remains true";
+    ASSERT_TRUE(plc_rwlock_try_read_lock(&lock));
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_PENDING) << "beaten by a reader";
+    plc_rwlock_read_unlock(&lock);
+    EXPECT_EQ(a.wakes, 2);
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_READY);
+    EXPECT_EQ(lock.state, PLC_RWLOCK_WRITER_);
+    plc_rwlock_downgrade_to_upgradable_async(&lock);
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_READY) << "at once, where nobody reads";
+    plc_rwlock_downgrade_async(&lock);
+    EXPECT_EQ(lock.state, PLC_RWLOCK_READER_);
+    plc_rwlock_read_unlock_async(&lock);
+}
+
+TEST_F(AsyncRwlock, ACancelledUpgradeIsUpgradableAgain) {
+    ASSERT_EQ(a.upgradable_lock(&lock), PLC_POLL_READY);
+    ASSERT_TRUE(plc_rwlock_try_read_lock(&lock));
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_PENDING);
+    a.cancel();
+    EXPECT_EQ(lock.state, 2 * PLC_RWLOCK_READER_ + PLC_RWLOCK_UPGRADABLE_);
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_PENDING);
+    plc_rwlock_read_unlock(&lock);
+    EXPECT_EQ(a.wakes, 1);
+    a.cancel();
+    EXPECT_EQ(lock.state, PLC_RWLOCK_READER_ + PLC_RWLOCK_UPGRADABLE_) << "also when it had been woken";
+    plc_rwlock_upgradable_unlock_async(&lock);
+}
+
+TEST_F(AsyncRwlock, TheReleaseOfWhatWasUpgradedLooksAfterTheWriters) {
+    ASSERT_TRUE(plc_rwlock_try_read_lock(&lock));
+    EXPECT_EQ(b.write_lock(&lock), PLC_POLL_PENDING);
+    ASSERT_EQ(a.upgradable_lock(&lock), PLC_POLL_READY);
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_PENDING);
+    plc_rwlock_read_unlock(&lock);
+    EXPECT_EQ(a.wakes, 1);
+    EXPECT_EQ(b.wakes, 1);
+    EXPECT_EQ(b.write_lock(&lock), PLC_POLL_PENDING);
+    EXPECT_EQ(a.upgrade(&lock), PLC_POLL_READY);
+    plc_rwlock_write_unlock_async(&lock);
+    EXPECT_EQ(b.wakes, 2);
+    EXPECT_EQ(b.write_lock(&lock), PLC_POLL_READY);
+    plc_rwlock_write_unlock_async(&lock);
+}
+
 /* ---- Giving up */
 
 TEST_F(AsyncRwlock, ACancelledWriterPassesItsWakeOn) {
@@ -285,8 +379,16 @@ TEST_F(AsyncRwlockDeathTest, AWaiterWaitsInOneModeAtATime) {
     ASSERT_TRUE(plc_rwlock_try_write_lock(&lock));
     EXPECT_EQ(a.read_lock(&lock), PLC_POLL_PENDING);
     EXPECT_DEATH(a.write_lock(&lock), "async waiter .*polled for one thing while it waits for another");
+    EXPECT_DEATH(a.upgradable_lock(&lock), "async waiter .*polled for one thing while it waits for another");
     a.cancel();
     plc_rwlock_write_unlock(&lock);
+}
+
+TEST_F(AsyncRwlockDeathTest, OnlyAnUpgradableLockIsUpgraded) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    ASSERT_EQ(a.read_lock(&lock), PLC_POLL_READY);
+    EXPECT_DEATH(a.upgrade(&lock), "upgrade of a lock that nobody holds upgradably");
+    plc_rwlock_read_unlock_async(&lock);
 }
 
 } // namespace

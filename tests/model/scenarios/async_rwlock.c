@@ -266,6 +266,76 @@ static void upgradable_released(int self) {
         task_reads(self);
 }
 
+/* ---- Tasks that hold it upgradably, and then write. */
+
+static enum plc_poll poll_to_upgrade(struct task *task) {
+    const plc_waker_t waker = task_waker(task);
+    return plc_rwlock_upgrade_async(&lock, &task->waiter, &waker);
+}
+
+static enum plc_poll poll_upgradably(struct task *task) {
+    const plc_waker_t waker = task_waker(task);
+    return plc_rwlock_upgradable_lock_async(&lock, &task->waiter, &waker);
+}
+
+/* What it has read remains true until it writes. */
+static void task_upgrades(int self) {
+    while (poll_upgradably(&tasks[self]) == PLC_POLL_PENDING)
+        task_sleep(&tasks[self]);
+    int seen = value;
+    while (poll_to_upgrade(&tasks[self]) == PLC_POLL_PENDING)
+        task_sleep(&tasks[self]);
+    MC_ASSERT(value == seen);
+    finish_writing();
+    task_ends(&tasks[self]);
+}
+
+static void upgrading_task_and_writer(int self) {
+    if (self == 0)
+        plc_rwlock_read_unlock(&lock);
+    else if (self == 1)
+        task_upgrades(self);
+    else
+        task_writes(self);
+}
+
+static void upgrading_task_and_writing_thread(int self) {
+    if (self == 0)
+        plc_rwlock_read_unlock(&lock);
+    else if (self == 1)
+        task_upgrades(self);
+    else
+        thread_writes();
+}
+
+static void upgrading_tasks(int self) {
+    if (self == 0)
+        plc_rwlock_read_unlock(&lock);
+    else
+        task_upgrades(self);
+}
+
+static void upgrade_is_given_up(int self) {
+    if (self == 0) {
+        plc_rwlock_read_unlock(&lock);
+    } else if (self == 2) {
+        task_writes(self);
+    } else if (poll_upgradably(&tasks[self]) == PLC_POLL_READY) {
+        int seen = value;
+        if (poll_to_upgrade(&tasks[self]) == PLC_POLL_READY) {
+            finish_writing();
+        } else {
+            plc_async_cancel(&tasks[self].waiter);
+            MC_ASSERT(value == seen);
+            plc_rwlock_upgradable_unlock_async(&lock);
+        }
+        task_ends(&tasks[self]);
+    } else {
+        plc_async_cancel(&tasks[self].waiter);
+        task_ends(&tasks[self]);
+    }
+}
+
 /* ---- Giving up, and being leaked */
 
 static void writer_gives_up_before_a_reader(int self) {
@@ -334,6 +404,10 @@ MC_SCENARIOS(CASE("a writing task after a reader", held_to_read, 2, two_writers_
              CASE("the reader upgrades", held_to_read, 2, upgraded),
              CASE("the last reader upgrades", held_to_read, 3, upgradable_beside_a_reader),
              CASE("after an upgradable holder", held_upgradably, 3, upgradable_released),
+             CASE("a task upgrades, and a writer", held_to_read, 3, upgrading_task_and_writer),
+             CASE("a task upgrades, and a writing thread", held_to_read, 3, upgrading_task_and_writing_thread),
+             CASE("two tasks upgrade", held_to_read, 3, upgrading_tasks),
+             CASE("an upgrade is given up", held_to_read, 3, upgrade_is_given_up),
              CASE("a writer gives up before a reader", held_to_write, 3, writer_gives_up_before_a_reader),
              CASE("a writer gives up beside readers", held_to_read, 3, writer_gives_up_beside_readers),
              CASE("a reader barges before a writer", held_to_write, 3, reader_barges_before_a_writer),
