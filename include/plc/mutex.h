@@ -8,9 +8,10 @@
  *
  *  Fairness: a running thread may take a free lock before a waiting one (barging), because that is fast. Waiters are served
  *  in the order in which they came; the first of them, once it was woken, is overtaken for at most half a millisecond,
- *  after which an unlock hands the lock over to it. So with n waiters before it a thread waits for no more than n + 1 such
+ *  after which an unlock hands the lock over to it, and nobody comes between who could wait (try_lock, and lock_until past its
+ *  deadline, take a lock that they find free). So with n waiters before it a thread waits for no more than n + 1 such
  *  slices and as many sections. A lock that becomes free while that first waiter, beaten before, naps stays free for up to
- *  the rest of its slice.
+ *  the rest of its slice; one that was reserved for a task (plc/async.h) for up to a millisecond.
  *
  *  Ordering: unlock releases, lock acquires. Locking may block; nothing allocates. Locking a mutex that the calling thread
  *  holds blocks for ever (PLC_CHECKED builds abort instead); unlocking one that is not locked aborts.
@@ -39,8 +40,9 @@ PLC_STATIC_ASSERT(sizeof(plc_mutex_t) == 1, "a mutex is one byte");
     { 0 }
 
 enum {
-    PLC_MUTEX_LOCKED_ = 1u, /* somebody holds it */
-    PLC_MUTEX_PARKED_ = 2u, /* an unlock must look at the queue */
+    PLC_MUTEX_LOCKED_ = 1u,  /* somebody holds it */
+    PLC_MUTEX_PARKED_ = 2u,  /* an unlock must look at the queue */
+    PLC_MUTEX_CLAIMED_ = 4u, /* so it must, and while it is free only who cannot wait may take it in passing */
 };
 
 PLC_API void plc_mutex_lock_slow_(plc_mutex_t *mutex);

@@ -14,6 +14,7 @@ void plc_task_enqueue(struct plc_bucket *bucket, struct plc_waiter *task, struct
     task->state = PLC_WAITER_QUEUED;
     task->phase = 0;
     task->is_task = true;
+    task->waiting_since = 0;
     task->passed_over_since = 0;
     task->processor = PLC_OS_UNKNOWN_PROCESSOR;
     task->incarnation = plc_bucket_table_incarnation();

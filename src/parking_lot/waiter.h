@@ -32,7 +32,8 @@ struct plc_waiter {
     uintptr_t unpark_token;
     int64_t waiting_since;             /* monotonic nanoseconds */
     int64_t summoned_at;               /* likewise, if it was ever summoned */
-    int64_t passed_over_since;         /* likewise: as the first, by notifications of others; 0: not yet */
+    int64_t passed_over_since;         /* likewise: as the first, by notifications of others; 0: not yet. The mutex has
+                                          a use of its own for it in tasks, and for waiting_since (sync/mutex_tasks.c) */
     uint32_t processor;                /* where its owner ran when it joined the queue */
     uint32_t incarnation;              /* a task's: of the lot, in which it was queued: a fork's child has another */
     uint64_t thread_id;                /* its owner's number, for who looks on; 0: a task */

@@ -135,6 +135,12 @@
 #define PLC_MUTEX_STUCK_NS 500000
 #endif
 
+/* The mutex: for how long it is kept free for a task that was beaten for a slice, and then woken. Long enough for a runtime
+   that is busy with other tasks; a task that is leaked costs the threads that wait one such time. */
+#ifndef PLC_MUTEX_RESERVE_NS
+#define PLC_MUTEX_RESERVE_NS 1000000
+#endif
+
 /* The mutex: how long a woken and beaten waiter naps first; the naps double until the slice is over. */
 #ifndef PLC_MUTEX_NAP_NS
 #define PLC_MUTEX_NAP_NS 50000

@@ -52,11 +52,11 @@ bool plc_mutex_lock_quiet_slow_(plc_mutex_t *mutex, uint8_t *quiet, plc_deadline
 
 /* left: the byte after the release. */
 void plc_mutex_unlock_slow_(plc_mutex_t *mutex, uint8_t left) {
-    if (PLC_UNLIKELY(left != PARKED))
+    if (PLC_UNLIKELY(left & ~(PARKED | CLAIMED)))
         plc_os_fatal("mutex", mutex,
-                     left == (uint8_t)(0 - LOCKED) || left == (PARKED - LOCKED)
-                         ? "unlock of a mutex that is not locked"
-                         : "unlock of memory that does not hold a mutex, or was overwritten");
+                     (uint8_t)(left + LOCKED) & ~(PARKED | CLAIMED)
+                         ? "unlock of memory that does not hold a mutex, or was overwritten"
+                         : "unlock of a mutex that is not locked");
     plc_mutex_wake_next_(mutex);
 }
 

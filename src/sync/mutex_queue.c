@@ -8,96 +8,47 @@
 #include "parking_lot/waiting.h"
 #include "parking_lot/wake_list.h"
 #include "platform/tuning.h"
+#include "sync/mutex_marks.h"
 #include "sync/mutex_quiet.h"
-#include "sync/mutex_tasks.h"
 
 /* mutex->state
  *   7  6  5  4  3  2  1  0
- *  [0  0  0  0  0  0  P  L]      L locked   P an unlock must look at the queue
+ *  [0  0  0  0  0  C  P  L]      L locked   P an unlock must look at the queue   C so it must; who could wait keeps away
  *
- *   P L   meaning                                          left by
- *   0 0   free                                             lock: CAS to L
- *   0 1   held; queue empty, or its heir is awake          unlock: subtracts L; a waiter, under the bucket lock: sets P
- *   1 1   held; queue not empty                            unlock: subtracts L
- *   1 0   free; queue not empty                            any lock: sets L; the heir
+ *   C P L   meaning                                                left by
+ *   0 0 0   free                                                   lock: CAS to L
+ *   0 0 1   held; queue empty, or its heir is awake                unlock: subtracts L; a waiter, under the bucket lock: sets P
+ *   0 1 1   held; queue not empty                                  unlock: subtracts L
+ *   0 1 0   free; queue not empty                                  any lock: sets L; the heir
+ *   1 x 1   held, and claimed by somebody who was beaten for long  unlock: subtracts L; who leaves: clears C
+ *   1 x 0   free, and an unlocker is about to serve the claim; or  that unlocker; the task; anybody who comes when the time
+ *           reserved for a task, for a short time                  is over; who cannot wait: sets L
  *   others: not a mutex; reported by the slow paths
  *
- * A waiter (guarded by the bucket lock)
+ * A waiter (guarded by the bucket lock; tasks are in sync/mutex_tasks.c)
  *   state     phase    meaning                                                     left by
  *   QUEUED    NEW      sleeps                                                      an unlock summons it, if it is first
  *   SUMMONED  NEW      the heir, first in the queue: was woken, or is about to     itself; an unlock that finds it stuck,
- *                      be, and has not been here yet                               or a fair one, hands over without a wake
- *   SUMMONED  ARRIVED  the heir was beaten and naps; P is clear meanwhile          itself; a fair unlock hands over
+ *                      be, and has not been here yet (LONG_AGO: found stuck)       or a fair one, hands over without a wake
+ *   SUMMONED  ARRIVED  the heir was beaten, or came to a reserved mutex, and       itself; a fair unlock hands over
+ *                      naps; P is clear meanwhile
  *   QUEUED    CROWD    was moved here by a broadcast, as the mutex was held        an unlock wakes all of them; or as NEW
  *   QUEUED    QUIET    not to be served yet: mutex_quiet.c                         itself; who ends the quiet makes it NEW
- *   QUEUED    WANTS    was beaten for a slice and sleeps until it is handed over   an unlock hands over
+ *   QUEUED    WANTS    was beaten for a slice, claims the mutex and sleeps         an unlock hands over
  *   DEQUEUED  any      the mutex is its own                                        itself
  *
- * Unlocking takes one subtraction. Only if it leaves P, an unlocker goes to the queue, and it touches the byte again only
- * when it has found somebody there, under the bucket lock: a waiter keeps the mutex alive. A free mutex is anybody's, so
- * a running thread may overtake the heir; but only for a slice of time, measured from when the heir was woken, and then
- * it is handed the mutex. While the heir naps between its attempts, P is clear and unlocks cost nothing.
- *
- * Invariants
- *   Tasks (sync/mutex_tasks.c) are in the same queue, and change only what P has to be: "somebody" below may also be a
- *   task that sleeps. All else is as if they were not there.
- *   I1  P changes only under the bucket lock. If P is set, somebody is queued; but for the child of a fork, where the
- *       queue is gone: an unlock that finds nobody remembers that, and the thread's next slow lock clears P.
- *   I2  If somebody is queued and P is clear, then the first is an ARRIVED heir; it will take the mutex, or set P, or leave
- *       and make P right for the others. So a free mutex with a queue never stays unnoticed: an unlock has seen P, or
- *       the heir looks when its nap ends.
- *   I3  There is at most one heir, and it is the first in the queue.
- *   I4  The first waiter is overtaken for at most PLC_MUTEX_SLICE_NS after it was woken, plus the section in progress; if it
- *       does not come for PLC_MUTEX_STUCK_NS after it was first overtaken it is handed the mutex where it is. So with n
- *       waiters before it a thread waits for no more than n + 1 such slices and twice as many sections.
- *   I5  Nobody touches the mutex after it has given up its last right to it: an unlocker in wake_next holds the bucket lock
- *       and sees a queued waiter, whose own right lasts until it is unlinked and, if it does not own the mutex, let go.
+ * The invariants I1 to I6 are in docs/design/mutex.md.
  *
  * Memory order
  *   [M1] unlock's release (subtraction; the stores in plc_mutex_hand_over_ and of a quiet mutex) -> acquire of whoever sets
  *        L: the fast path's and barge's CAS, a quiet mutex's take, and take_or_mark, whether on the caller's own behalf or on
  *        that of the waiter to which it hands over: between the unlocker's release and its hand-over a barger may have been
  *        in and out.
- *   A hand-over goes on by the parker's [P1], or by the bucket lock's [W1] where the heir finds it by itself. The queue and
- *   P are the bucket lock's.
+ *   A hand-over goes on by the parker's [P1], or by the bucket lock's [W1] where the heir finds it by itself. The queue,
+ *   P and C are the bucket lock's.
  *
  * The algorithm is our own: a designated waker as in nsync and Abseil, hand-over by the waiter's seniority as in CPython,
  * with time slices for barging. */
-
-static struct plc_lot_key key_of(const plc_mutex_t *mutex) {
-    return plc_lot_key(mutex, PLC_WAITER_MUTEX);
-}
-
-static struct plc_waiter *first_waiter(struct plc_bucket *bucket, plc_mutex_t *mutex) {
-    struct plc_waiter *previous = NULL;
-    return plc_queue_find_first(bucket, key_of(mutex), &previous);
-}
-
-/* Does a task sleep in the queue? */
-static bool tasks_sleep(const struct plc_bucket *bucket, const plc_mutex_t *mutex) {
-    return plc_tasks_sleep(bucket, plc_lot_key(mutex, PLC_WAITER_MUTEX_TASK));
-}
-
-/* Does anybody wait but this waiter, which is the first thread? */
-static bool has_successor(const struct plc_bucket *bucket, struct plc_waiter *waiter, plc_mutex_t *mutex) {
-    return plc_queue_contains(waiter->next, key_of(mutex)) || tasks_sleep(bucket, mutex);
-}
-
-/* With the bucket locked: if the mutex is free, takes it, with P as given; if it is held, makes P as given. */
-static bool take_or_mark(plc_mutex_t *mutex, bool parked_if_taken, bool parked_if_held) {
-    const uint8_t taken = (uint8_t)(LOCKED | (parked_if_taken ? PARKED : 0));
-    const uint8_t held = (uint8_t)(LOCKED | (parked_if_held ? PARKED : 0));
-    uint8_t state = plc_load_relaxed(&mutex->state); /* relaxed: a CAS checks it, or it is as it should be */
-    for (;;) {
-        if (!(state & LOCKED)) {
-            if (plc_cas_acquire_weak(&mutex->state, &state, taken)) /* acquire [M1] */
-                return true;
-        } else if (state == held ||
-                   plc_cas_relaxed_weak(&mutex->state, &state, held)) { /* relaxed: P carries no data */
-            return false;
-        }
-    }
-}
 
 /* ---- The heir: was woken, and is still first in the queue */
 
@@ -113,7 +64,7 @@ enum verdict {
     MINE,        /* the mutex is ours, and we are out of the queue */
     HANDED_OVER, /* the same, by another thread that has promised a wake */
     GIVE_UP,     /* the deadline has passed, and we are out of the queue */
-    NAP,         /* beaten: look again soon */
+    NAP,         /* beaten, or kept out: look again soon */
     SLEEP,       /* beaten for a whole slice: sleep until it is handed over */
 };
 
@@ -126,15 +77,22 @@ static enum verdict leave(struct plc_waiting *waiting, struct plc_bucket *bucket
 }
 
 /* With the bucket locked: takes the mutex if it is free, or settles how to wait on. slice_over, too_late: it is that
- * late. */
+ * late. In *until: for how long the mutex is reserved for a task, in whose way only who is too late may get; 0: it is not. */
 static enum verdict inherit(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiting *waiting, bool slice_over,
-                            bool too_late) {
+                            bool too_late, int64_t *until) {
     struct plc_waiter *waiter = waiting->waiter;
+    *until = 0;
     if (waiter->state == PLC_WAITER_DEQUEUED)
         return waiter->phase == ARRIVED ? HANDED_OVER : MINE;
     bool more = has_successor(bucket, waiter, mutex);
+    bool kept_out = !too_late && is_reserved(mutex, bucket, until);
+    bool claimed = tasks_claim(bucket, mutex);
+    slice_over = slice_over && !kept_out; /* nobody sleeps beside a free mutex */
     bool parked_if_held = too_late ? more : slice_over;
-    if (take_or_mark(mutex, more, parked_if_held))
+    bool claimed_if_held = claimed || (slice_over && !too_late);
+    if (kept_out)
+        mark(mutex, marks(parked_if_held, claimed_if_held));
+    else if (take_or_mark(mutex, marks(more, claimed), marks(parked_if_held, claimed_if_held)))
         return leave(waiting, bucket, MINE);
     if (too_late)
         return leave(waiting, bucket, GIVE_UP);
@@ -164,10 +122,12 @@ static bool be_heir(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadlin
     int64_t now = 0;
     int64_t slice_end = INT64_MAX; /* its slice begins once it was beaten: most heirs never read the clock */
     int64_t nap = PLC_MUTEX_NAP_NS;
+    int64_t until; /* for how long the mutex is reserved for a task, if not 0 */
     for (;;) {
         spin_while_held(mutex);
         struct plc_bucket *bucket = plc_bucket_lock(mutex);
-        enum verdict verdict = inherit(mutex, bucket, waiting, now >= slice_end, plc_deadline_has_passed(deadline));
+        bool too_late = plc_deadline_has_passed(deadline);
+        enum verdict verdict = inherit(mutex, bucket, waiting, now >= slice_end, too_late, &until);
         plc_bucket_unlock(bucket);
         switch (verdict) {
         case HANDED_OVER:
@@ -186,7 +146,8 @@ static bool be_heir(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadlin
             now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
             slice_end = now + PLC_MUTEX_SLICE_NS;
         }
-        plc_thread_parker_park_until(&waiter->parker, end_of_nap(now, nap, slice_end, deadline), NULL);
+        plc_deadline_t nap_end = end_of_nap(now, nap, until ? until : slice_end, deadline);
+        plc_thread_parker_park_until(&waiter->parker, nap_end, NULL);
         now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
         nap *= 2;
     }
@@ -194,38 +155,45 @@ static bool be_heir(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadlin
 
 /* ---- Joining the queue */
 
-/* What P has to be while this waiter, or none, is first in the queue of a held mutex that somebody else is queued for,
-   or is about to be (I1, I2). */
-static bool parked_behind(const struct plc_waiter *first) {
-    return !(first && first->phase == ARRIVED && first->state == PLC_WAITER_SUMMONED);
-}
-
-static bool must_look(const struct plc_bucket *bucket, const struct plc_waiter *first, const plc_mutex_t *mutex) {
-    return first ? parked_behind(first) : tasks_sleep(bucket, mutex);
-}
-
-bool plc_mutex_must_look_(plc_mutex_t *mutex, struct plc_bucket *bucket) {
-    return must_look(bucket, first_waiter(bucket, mutex), mutex);
+/* With the bucket locked: takes the mutex (true), or joins its queue, as the heir if the mutex is reserved and nobody else
+   looks when that is over. */
+static bool take_or_join(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiting *waiting,
+                         plc_deadline_t deadline) {
+    struct plc_waiter *first = first_waiter(bucket, mutex);
+    bool is_heir = false;
+    bool kept_out = is_kept_out(mutex, bucket, first, deadline, &is_heir);
+    bool claimed = claims(first) || tasks_claim(bucket, mutex);
+    uint8_t if_held = marks(parked_behind(first) && !is_heir, claimed);
+    if (kept_out)
+        mark(mutex, if_held);
+    else if (take_or_mark(mutex, marks(must_look(bucket, first, mutex), claimed), if_held))
+        return true;
+    plc_waiting_enqueue(bucket, waiting, key_of_threads(mutex), PLC_PARK_NO_SPIN);
+    if (is_heir) {
+        waiting->waiter->state = PLC_WAITER_SUMMONED;
+        waiting->waiter->phase = ARRIVED;
+    }
+    return false;
 }
 
 /* Not inlined: all of it is within the clean-up of its caller (parking_lot/undo.h). */
 static __attribute__((noinline)) bool queue_up_within(struct plc_waiting *waiting, plc_mutex_t *mutex, uint8_t *quiet,
                                                       plc_deadline_t deadline) {
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
-    struct plc_waiter *first = first_waiter(bucket, mutex);
     bool is_quiet = plc_quiet_lasts(quiet);
-    bool owned = is_quiet ? plc_quiet_take_or_ask(mutex, quiet)
-                          : take_or_mark(mutex, must_look(bucket, first, mutex), parked_behind(first));
-    waiting->is_owner = owned;
-    if (!owned)
-        plc_waiting_enqueue(bucket, waiting, key_of(mutex), PLC_PARK_NO_SPIN);
+    bool owned = is_quiet ? plc_quiet_take_or_ask(mutex, quiet) : take_or_join(mutex, bucket, waiting, deadline);
+    if (is_quiet && !owned)
+        plc_waiting_enqueue(bucket, waiting, key_of_threads(mutex), PLC_PARK_NO_SPIN);
     if (is_quiet)
         waiting->waiter->phase = QUIET;
+    bool is_heir = !owned && waiting->waiter->phase == ARRIVED;
+    waiting->is_owner = owned;
     plc_bucket_unlock(bucket);
     if (!owned) {
-        plc_watch_begin(&waiting->watch, key_of(mutex), 0);
-        owned = is_quiet ? plc_quiet_wait(waiting, mutex, deadline) : plc_waiting_sleep(waiting, deadline);
-        if (owned && !waiting->is_owner && waiting->waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED)
+        plc_watch_begin(&waiting->watch, key_of_threads(mutex), 0);
+        if (!is_heir)
+            owned = is_quiet ? plc_quiet_wait(waiting, mutex, deadline) : plc_waiting_sleep(waiting, deadline);
+        if (is_heir || (owned && !waiting->is_owner && waiting->waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED))
             owned = be_heir(mutex, waiting, deadline);
         plc_watch_end(&waiting->watch, owned ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
     }
@@ -256,9 +224,10 @@ uintptr_t plc_mutex_resume_(plc_mutex_t *mutex, struct plc_waiting *waiting, uin
    Then it is anybody's again, at once: whom the unlock summons comes after this one. */
 void plc_mutex_resign_(plc_mutex_t *mutex, struct plc_waiting *waiting) PLC_NO_THREAD_SAFETY_ANALYSIS {
     enum verdict verdict = MINE;
+    int64_t until;
     if (waiting->is_queued) {
         struct plc_bucket *bucket = plc_bucket_lock(mutex);
-        verdict = inherit(mutex, bucket, waiting, false, true);
+        verdict = inherit(mutex, bucket, waiting, false, true, &until);
         plc_bucket_unlock(bucket);
     }
     if (verdict == HANDED_OVER)
@@ -270,6 +239,9 @@ void plc_mutex_resign_(plc_mutex_t *mutex, struct plc_waiting *waiting) PLC_NO_T
 void plc_mutex_waiter_left_(plc_mutex_t *mutex, bool was_last) {
     if (was_last && !tasks_sleep(plc_bucket_locked(mutex), mutex))
         plc_fetch_and_relaxed(&mutex->state, (uint8_t)~PARKED); /* relaxed: carries no data (I1) */
+    /* Perhaps the claim was its own. relaxed: C is the bucket lock's */
+    if (PLC_UNLIKELY(plc_load_relaxed(&mutex->state) & CLAIMED))
+        mark(mutex, marks_for(plc_bucket_locked(mutex), mutex));
 }
 
 bool plc_mutex_mark_parked_if_locked_(plc_mutex_t *mutex) {
@@ -301,7 +273,12 @@ static struct plc_waiter *give(plc_mutex_t *mutex, struct plc_bucket *bucket, st
 /* With the bucket locked and the mutex released: hands it over unless a barger has it; that one's unlock comes here
  * again. */
 static struct plc_waiter *give_if_free(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiter *waiter) {
-    return take_or_mark(mutex, has_successor(bucket, waiter, mutex), true) ? give(mutex, bucket, waiter) : NULL;
+    uint8_t if_taken = marks(has_successor(bucket, waiter, mutex), tasks_claim(bucket, mutex));
+    if (take_or_mark(mutex, if_taken, marks(true, true)))
+        return give(mutex, bucket, waiter);
+    if (waiter->phase == NEW)
+        waiter->summoned_at = LONG_AGO; /* it claims the mutex from now on */
+    return NULL;
 }
 
 static struct plc_waiter *summon(struct plc_waiter *waiter) {
@@ -338,11 +315,11 @@ static struct plc_waiter *serve(plc_mutex_t *mutex, struct plc_bucket *bucket, s
    for who is left. That one must be served as well, for nobody knows that one of these will lock the mutex. */
 static struct plc_waiter *take_crowd(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_wake_list *crowd) {
     struct plc_waiter *previous = NULL;
-    struct plc_waiter *waiter = plc_queue_find_first(bucket, key_of(mutex), &previous);
+    struct plc_waiter *waiter = plc_queue_find_first(bucket, key_of_threads(mutex), &previous);
     while (waiter && waiter->phase == CROWD) {
         plc_queue_remove(bucket, previous, waiter);
         plc_wake_list_add(crowd, bucket, waiter);
-        waiter = plc_queue_find(waiter->next, key_of(mutex), &previous);
+        waiter = plc_queue_find(waiter->next, key_of_threads(mutex), &previous);
     }
     if (!must_look(bucket, waiter, mutex))
         plc_fetch_and_relaxed(&mutex->state, (uint8_t)~PARKED); /* relaxed: carries no data (I1) */
@@ -384,16 +361,18 @@ void plc_mutex_hand_over_(plc_mutex_t *mutex) {
     plc_waker_t task = {NULL, NULL};
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     struct plc_waiter *first = first_waiter(bucket, mutex);
-    if (first) {
-        bool more = has_successor(bucket, first, mutex);
+    if (first && !tasks_claim(bucket, mutex)) {
+        uint8_t left = marks(has_successor(bucket, first, mutex), false);
         plc_store_relaxed(&mutex->state,
-                          (uint8_t)(LOCKED | (more ? PARKED : 0))); /* relaxed: L stays; P is the lock's */
+                          (uint8_t)(LOCKED | left)); /* relaxed: L stays; P and C are the bucket lock's */
         to_wake = give(mutex, bucket, first);
-    } else if (tasks_sleep(bucket, mutex)) {
-        plc_store_release(&mutex->state, (uint8_t)PARKED); /* release [M1]; a task that sleeps keeps the mutex alive */
-        plc_mutex_serve_tasks_(mutex, bucket, &task);
     } else {
-        plc_store_release(&mutex->state, (uint8_t)0); /* release [M1]; the last access */
+        uint8_t left = marks_for(bucket, mutex);
+        plc_store_release(&mutex->state,
+                          left); /* release [M1]; the last access, unless somebody keeps the mutex alive */
+        to_wake = first ? serve(mutex, bucket, first) : NULL;
+        if (left)
+            plc_mutex_serve_tasks_(mutex, bucket, &task);
     }
     plc_bucket_unlock_to_wake(bucket);
     wake(to_wake, &nobody, &task);

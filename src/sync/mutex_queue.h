@@ -12,6 +12,7 @@
 enum {
     LOCKED = PLC_MUTEX_LOCKED_,
     PARKED = PLC_MUTEX_PARKED_,
+    CLAIMED = PLC_MUTEX_CLAIMED_,
 };
 
 /* A waiter's phase: mutex_queue.c has the table. */
@@ -23,14 +24,14 @@ enum plc_mutex_phase {
     QUIET = 4,
 };
 
-/* Takes the mutex if L is clear, whoever waits, leaving P as it is. */
+/* Takes the mutex if L and C are clear, whoever waits, leaving P as it is. */
 static inline bool plc_mutex_barge(plc_mutex_t *mutex) {
     uint8_t state = plc_load_relaxed(&mutex->state); /* relaxed: the CAS checks it */
-    while (!(state & LOCKED)) {
+    while (!(state & (LOCKED | CLAIMED))) {
         if (plc_cas_acquire_weak(&mutex->state, &state, (uint8_t)(state | LOCKED))) /* acquire [M1] */
             return true;
     }
-    if (PLC_UNLIKELY(state & ~(LOCKED | PARKED)))
+    if (PLC_UNLIKELY(state & ~(LOCKED | PARKED | CLAIMED)))
         plc_os_fatal("mutex", mutex, "lock of memory that does not hold a mutex, or was overwritten");
     return false;
 }
@@ -45,9 +46,5 @@ void plc_mutex_wake_next_(plc_mutex_t *mutex);
 
 /* While the caller holds the mutex: hands it over to the first waiter, or releases it if there is none. */
 void plc_mutex_hand_over_(plc_mutex_t *mutex);
-
-/* With the bucket of the mutex locked: what P has to be, as the queue is now. */
-struct plc_bucket;
-bool plc_mutex_must_look_(plc_mutex_t *mutex, struct plc_bucket *bucket);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Tasks that wait for a mutex: their order, wakes and cancellations, beside each other and beside threads. */
+#include <algorithm>
 #include <csignal>
 #include <gtest/gtest.h>
 #include <plc/async.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "platform/platform.h"
 #include "support/bucket_keys.h"
 #include "support/lot_probe.h"
 #include "support/task.h"
@@ -266,6 +268,214 @@ TEST_F(AsyncMutex, BlockOnLocksIt) {
     EXPECT_EQ(mutex.state, 0);
 }
 
+/* ---- Claims: a task that was beaten for half a millisecond has the mutex reserved for it. */
+
+class AsyncMutexClaim : public AsyncMutex {
+  protected:
+    bool is_claimed() {
+        return plc_load_relaxed(&mutex.state) & PLC_MUTEX_CLAIMED_;
+    }
+    /* Takes the mutex from it each time that it was woken, until it claims it. Then it is held. */
+    void beat(Task *task) {
+        while (!is_claimed()) {
+            plc_mutex_unlock(&mutex);
+            plc_mutex_lock(&mutex);
+            ASSERT_EQ(task->lock(&mutex), PLC_POLL_PENDING);
+        }
+    }
+    void SetUp() override {
+        plc_mutex_lock(&mutex);
+        ASSERT_EQ(a.lock(&mutex), PLC_POLL_PENDING);
+        beat(&a);
+    }
+};
+
+/* Locks, and says when it had the mutex. */
+class Other {
+  public:
+    explicit Other(plc_mutex_t *mutex)
+        : thread_([this, mutex] {
+              plc_mutex_lock(mutex);
+              had_it_ = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+              plc_mutex_unlock(mutex);
+          }) {}
+    int64_t join() {
+        thread_.join();
+        return had_it_;
+    }
+    bool has_had_it() const {
+        return had_it_ != 0;
+    }
+
+  private:
+    std::atomic<int64_t> had_it_{0};
+    std::thread thread_;
+};
+
+TEST_F(AsyncMutexClaim, TheUnlockWakesItAndReservesTheMutex) {
+    const int wakes = a.wakes;
+    unlock_and_expect_state(PLC_MUTEX_CLAIMED_);
+    EXPECT_EQ(a.wakes, wakes + 1);
+    EXPECT_EQ(a.lock(&mutex), PLC_POLL_READY);
+    EXPECT_EQ(mutex.state, PLC_MUTEX_LOCKED_);
+    unlock_and_expect_state(0);
+}
+
+TEST_F(AsyncMutexClaim, AFairUnlockReservesItToo) {
+    plc_mutex_unlock_fair(&mutex);
+    EXPECT_EQ(mutex.state, PLC_MUTEX_CLAIMED_);
+    EXPECT_EQ(a.lock(&mutex), PLC_POLL_READY);
+    unlock_and_expect_state(0);
+}
+
+/* Whatever the scheduler does: whoever had the mutex before the task, had it a millisecond after its wake. */
+TEST_F(AsyncMutexClaim, NoThreadThatWaitsComesBeforeIt) {
+    for (int round = 0; round < 20; ++round) {
+        Other queued(&mutex);
+        plc_test::wait_until_parked(&mutex, 1, PLC_WAITER_MUTEX);
+        const int64_t reserved_at = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+        plc_mutex_unlock(&mutex);
+        Other newcomer(&mutex);
+        while (a.lock(&mutex) == PLC_POLL_PENDING) { /* late: one of them has it, or has had it */
+        }
+        const bool was_overtaken = queued.has_had_it() || newcomer.has_had_it();
+        plc_mutex_unlock_async(&mutex);
+        const int64_t first = std::min(queued.join(), newcomer.join());
+        if (was_overtaken) {
+            EXPECT_GE(first, reserved_at + 1'000'000);
+        }
+        EXPECT_EQ(mutex.state, 0);
+        plc_mutex_lock(&mutex);
+        ASSERT_EQ(a.lock(&mutex), PLC_POLL_PENDING);
+        beat(&a);
+    }
+    a.cancel();
+    EXPECT_EQ(mutex.state, PLC_MUTEX_LOCKED_);
+    plc_mutex_unlock(&mutex);
+}
+
+TEST_F(AsyncMutexClaim, ALeakedTaskKeepsThreadsOutForATimeOnly) {
+    plc_mutex_unlock(&mutex);
+    const int wakes = a.wakes;
+    for (int i = 0; i < 100; ++i) { /* no other reservation follows, for it was not polled */
+        plc_mutex_lock(&mutex);
+        EXPECT_FALSE(is_claimed());
+        plc_mutex_unlock(&mutex);
+    }
+    EXPECT_EQ(a.wakes, wakes);
+    EXPECT_EQ(mutex.state, 0);
+    a.cancel();
+}
+
+TEST_F(AsyncMutexClaim, ThreadsQueueWhileItIsReservedForALeakedTask) {
+    Other queued(&mutex);
+    plc_test::wait_until_parked(&mutex, 1, PLC_WAITER_MUTEX);
+    plc_mutex_unlock(&mutex);
+    Other one(&mutex);
+    Other another(&mutex);
+    queued.join();
+    one.join();
+    another.join();
+    EXPECT_EQ(mutex.state, 0);
+    a.cancel();
+}
+
+TEST_F(AsyncMutexClaim, WhoCannotWaitTakesIt) {
+    plc_mutex_unlock(&mutex);
+    ASSERT_TRUE(plc_mutex_try_lock(&mutex));
+    (void)a.lock(&mutex); /* claims it again, unless it is late by now */
+    plc_mutex_unlock(&mutex);
+    ASSERT_TRUE(plc_mutex_lock_until(&mutex, plc_deadline_after_ns(0)));
+    plc_mutex_unlock(&mutex);
+    EXPECT_EQ(a.lock(&mutex), PLC_POLL_READY);
+    unlock_and_expect_state(0);
+}
+
+TEST_F(AsyncMutexClaim, ATaskThatIsKeptOutIsWokenToComeAgain) {
+    ASSERT_EQ(b.lock(&mutex), PLC_POLL_PENDING);
+    plc_mutex_unlock(&mutex);
+    EXPECT_EQ(b.wakes, 0);
+    while (c.lock(&mutex) == PLC_POLL_PENDING) { /* until the time is over: a is leaked */
+        EXPECT_GE(c.wakes, 1);
+        c.wakes = 0;
+    }
+    unlock_and_expect_state(0);
+    EXPECT_EQ(b.wakes, 1) << "the one before it counts no more";
+    b.cancel();
+    a.cancel();
+    EXPECT_EQ(mutex.state, 0);
+}
+
+TEST_F(AsyncMutexClaim, ACancelledClaimIsNoClaim) {
+    a.cancel();
+    EXPECT_EQ(mutex.state, PLC_MUTEX_LOCKED_);
+    ASSERT_EQ(a.lock(&mutex), PLC_POLL_PENDING);
+    beat(&a);
+    ASSERT_EQ(b.lock(&mutex), PLC_POLL_PENDING);
+    plc_mutex_unlock(&mutex);
+    EXPECT_EQ(b.wakes, 0);
+    a.cancel();
+    EXPECT_EQ(b.wakes, 1) << "it had been woken, and passes that on";
+    EXPECT_EQ(mutex.state, 0);
+    EXPECT_EQ(b.lock(&mutex), PLC_POLL_READY);
+    unlock_and_expect_state(0);
+}
+
+TEST_F(AsyncMutexClaim, TwoClaimsAreServedInTurn) {
+    ASSERT_EQ(b.lock(&mutex), PLC_POLL_PENDING);
+    plc_mutex_unlock(&mutex);
+    ASSERT_EQ(a.lock(&mutex), PLC_POLL_READY);
+    ASSERT_EQ(c.lock(&mutex), PLC_POLL_PENDING);
+    beat(&b);
+    EXPECT_EQ(c.wakes, 0);
+    plc_mutex_unlock(&mutex);
+    ASSERT_EQ(b.lock(&mutex), PLC_POLL_READY);
+    unlock_and_expect_state(0);
+    EXPECT_EQ(c.wakes, 1);
+    EXPECT_EQ(c.lock(&mutex), PLC_POLL_READY);
+    unlock_and_expect_state(0);
+}
+
+/* Three threads that hold the mutex nearly all the time, and a task: it has its share, counted in their sections. */
+TEST(AsyncMutexShare, OneTaskAmongHammeringThreads) {
+    constexpr int wanted = 10;
+    constexpr size_t most_sections = 200'000'000;
+    plc_mutex_t mutex = PLC_MUTEX_INIT;
+    std::atomic<bool> enough{false};
+    size_t sections = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+        threads.emplace_back([&] {
+            bool go_on = true;
+            while (go_on) {
+                plc_mutex_lock(&mutex);
+                go_on = ++sections < most_sections && !enough;
+                plc_mutex_unlock(&mutex);
+            }
+        });
+    }
+    struct Locking {
+        plc_mutex_t *mutex;
+        plc_async_waiter_t waiter;
+    } locking = {&mutex, PLC_ASYNC_WAITER_INIT};
+    size_t sections_meanwhile = 0;
+    for (int i = 0; i < wanted; ++i) {
+        plc_block_on(
+            [](void *context, const plc_waker_t *waker) {
+                auto *self = static_cast<Locking *>(context);
+                return plc_mutex_lock_async(self->mutex, &self->waiter, waker);
+            },
+            &locking);
+        sections_meanwhile = sections;
+        plc_mutex_unlock_async(&mutex);
+    }
+    enough = true;
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_LT(sections_meanwhile, most_sections) << "they were through before the task had its " << wanted;
+    EXPECT_EQ(mutex.state, 0);
+}
+
 /* ---- The table */
 
 TEST(AsyncTable, TasksMoveToALargerTable) {
@@ -323,6 +533,20 @@ TEST_F(AsyncMutex, AChildQueuesItsTasksAgainOrForgetsThem) {
     EXPECT_EQ(a.lock(&mutex), PLC_POLL_READY);
     unlock_and_expect_state(0);
     b.cancel();
+}
+
+TEST_F(AsyncMutexClaim, AChildForgetsTheClaim) {
+    in_child([this] {
+        plc_mutex_unlock(&mutex);
+        plc_mutex_lock(&mutex);
+        EXPECT_EQ(mutex.state, PLC_MUTEX_LOCKED_);
+        plc_mutex_unlock(&mutex);
+        EXPECT_EQ(a.lock(&mutex), PLC_POLL_READY);
+        unlock_and_expect_state(0);
+    });
+    plc_mutex_unlock(&mutex);
+    EXPECT_EQ(a.lock(&mutex), PLC_POLL_READY);
+    unlock_and_expect_state(0);
 }
 
 /* ---- Mistakes */

@@ -7,9 +7,10 @@
 static plc_mutex_t mutex;
 static int counter, successes;
 
-/* ---- In every state in which nobody works on the queue: docs/design/mutex.md, I1 to I3 */
+/* ---- In every state in which nobody works on the queue: docs/design/mutex.md, I1 to I3 and I6 */
 
-enum { ARRIVED = 1 }; /* the phase of an heir that is awake */
+enum { ARRIVED = 1, WANTS = 2 }; /* the phases of an heir that is awake, and of one that is to be handed the mutex */
+enum { LONG_AGO = 1 };           /* when one was summoned that is stuck, and to be handed the mutex */
 
 static void queue_is_right(void) {
     const struct plc_bucket *bucket = plc_bucket_locked(&mutex);
@@ -28,6 +29,8 @@ static void queue_is_right(void) {
         MC_ASSERT(first); /* I1 */
     else if (first)
         MC_ASSERT(first->state == PLC_WAITER_SUMMONED && first->phase == ARRIVED); /* I2 */
+    bool is_stuck = first && first->state == PLC_WAITER_SUMMONED && !first->phase && first->summoned_at == LONG_AGO;
+    MC_ASSERT(((mutex.state & PLC_MUTEX_CLAIMED_) != 0) == (is_stuck || (first && first->phase == WANTS))); /* I6 */
 }
 
 static void count_once(int self) {

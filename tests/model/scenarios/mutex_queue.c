@@ -107,27 +107,81 @@ static void four_counted(void) {
     free_again();
 }
 
-/* ---- P, whenever the bucket is unlocked: somebody is queued, and does not look for himself. */
+/* ---- T1 is beaten until it claims the mutex, or an unlock finds it stuck. Whoever comes from then on comes after it. */
 
-#ifndef IDEAL /* which locks nobody can look at */
-enum { HEIR_HAS_ARRIVED = 1 };
+static bool has_been_served;
 
-static void p_is_right(void) {
-    const struct plc_bucket *bucket = plc_current_table()->buckets;
-    const struct plc_waiter *first = bucket->head;
-    if (bucket->lock.word & 1)
-        return;
-    bool heir_is_awake = first && first->state == PLC_WAITER_SUMMONED && first->phase == HEIR_HAS_ARRIVED;
-    MC_ASSERT(((mutex.state & PLC_MUTEX_PARKED_) != 0) == (first && !heir_is_awake));
+static void claimed_by_the_first(int self) {
+    if (self == 0) {
+        plc_mutex_unlock(&mutex);
+        count_once();
+        count_once();
+    } else if (self == 1) {
+        plc_mutex_lock(&mutex);
+        has_been_served = true;
+        counter++;
+        plc_mutex_unlock(&mutex);
+    } else if (plc_load_relaxed(&mutex.state) & PLC_MUTEX_CLAIMED_) { /* relaxed: the lock orders the rest */
+        plc_mutex_lock(&mutex);
+        MC_ASSERT(has_been_served);
+        plc_mutex_unlock(&mutex);
+    }
 }
-#endif
+
+/* T1 is stuck on its way while T0 goes in and out; the unlock that finds it so may come too late, for T2 has the mutex. */
+static void stuck_and_forestalled(int self) {
+    if (self == 0) {
+        plc_mutex_unlock(&mutex);
+        count_once();
+        count_once();
+    } else {
+        count_once();
+    }
+}
+
+/* T1 claims the mutex, and then its time runs out. */
+static void claims_and_gives_up(int self) {
+    if (self == 0) {
+        plc_mutex_unlock(&mutex);
+        count_once();
+    } else if (plc_mutex_lock_until(&mutex, plc_deadline_after_ns(25))) {
+        counter++;
+        successes++;
+        plc_mutex_unlock(&mutex);
+    }
+}
+
+static void one_and_successes(void) {
+    MC_ASSERT(counter == 1 + successes);
+    free_again();
+}
+
+/* The child of a fork finds C set, and nobody in the queue: whoever locks it puts it right. */
+static void claimed_and_forgotten(void) {
+    lot_setup();
+    mutex.state = PLC_MUTEX_CLAIMED_ | PLC_MUTEX_PARKED_;
+}
+
+/* ---- P and C, whenever the bucket is unlocked: somebody is queued, and does not look for himself; and claims the mutex. */
+
+enum { HEIR_HAS_ARRIVED = 1, WANTS = 2, LONG_AGO = 1 };
+
+static void marks_are_right(void) {
+    const struct plc_bucket *bucket = plc_bucket_locked(&mutex);
+    const struct plc_waiter *first = bucket->head;
+    if (lot_is_locked(bucket))
+        return;
+    bool heir = first && first->state == PLC_WAITER_SUMMONED;
+    bool heir_is_awake = heir && first->phase == HEIR_HAS_ARRIVED;
+    bool heir_is_stuck = heir && first->phase == 0 && first->summoned_at == LONG_AGO;
+    MC_ASSERT(((mutex.state & PLC_MUTEX_PARKED_) != 0) == (first && !heir_is_awake));
+    MC_ASSERT(((mutex.state & PLC_MUTEX_CLAIMED_) != 0) == (first && (first->phase == WANTS || heir_is_stuck)));
+}
 
 #ifdef IDEAL
 #define BOUND 3
-#define P_IS_RIGHT NULL
 #else
 #define BOUND 2
-#define P_IS_RIGHT p_is_right
 #endif
 #define THREE .threads = 3, .preemptions = BOUND, .stale = 1
 MC_SCENARIOS({.name = "mutex: an unpark of a user's key at its address" ON,
@@ -142,21 +196,51 @@ MC_SCENARIOS({.name = "mutex: an unpark of a user's key at its address" ON,
               .finish = three_counted,
               .preemptions = BOUND + 1,
               .stale = 1},
+             {.name = "mutex: claimed, and nobody is queued" ON,
+              .threads = 2,
+              .setup = claimed_and_forgotten,
+              .thread = count_twice,
+              .finish = three_counted,
+              .preemptions = BOUND + 1,
+              .stale = 1},
              {.name = "mutex: the heir is beaten, and may give up" ON,
               THREE,
               .setup = lot_setup,
               .thread = heir_is_beaten,
               .finish = three_and_successes,
-              .invariant = P_IS_RIGHT},
+              .invariant = marks_are_right},
              {.name = "mutex: taken again before the heir comes" ON,
               THREE,
               .setup = held_from_the_start,
               .thread = taken_again,
               .finish = three_counted,
-              .invariant = P_IS_RIGHT},
+              .invariant = marks_are_right},
              {.name = "mutex: a fair unlock among four sections" ON,
               THREE,
               .setup = lot_setup,
               .thread = handed_over_late,
               .finish = four_counted,
-              .invariant = P_IS_RIGHT});
+              .invariant = marks_are_right},
+             {.name = "mutex: a stuck heir is forestalled" ON,
+              .threads = 3,
+              .preemptions = 2,
+              .stale = 1,
+              .executions = 150000,
+              .setup = held_from_the_start,
+              .thread = stuck_and_forestalled,
+              .finish = four_counted,
+              .invariant = marks_are_right,
+              .clock_jumps = 1},
+             {.name = "mutex: who claims it gives up" ON,
+              .threads = 2,
+              .setup = held_from_the_start,
+              .thread = claims_and_gives_up,
+              .finish = one_and_successes,
+              .preemptions = BOUND + 1,
+              .stale = 1},
+             {.name = "mutex: nobody comes between a claim and its hand-over" ON,
+              THREE,
+              .setup = held_from_the_start,
+              .thread = claimed_by_the_first,
+              .finish = three_counted,
+              .invariant = marks_are_right});
