@@ -145,17 +145,28 @@ static bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadlin
     } while (true);
 }
 
-/* A wait that slept at once, and was the last to do so, costs little to look at: if it was long, or this and the wait before
-   were ended by a waker on our own processor, a spin now would be in vain. Whoever is idle, or shares its processor with
-   its wakers, would else spin for nothing again and again. */
+/* Of those who are woken together all but a few wait for a processor then. */
+static bool is_long(const struct plc_thread_parker *parker, bool signalled, int64_t ns) {
+    return ns >= (signalled && parker->had_company ? PLC_SPIN_LONG_IN_COMPANY_NS : PLC_SPIN_LONG_WAIT_NS);
+}
+
+/* Does it share its processor with its wakers? It takes several spins in vain, and two wakes: of many threads that take turns on
+   two processors, some are woken from their own now and then. */
+static bool wakers_are_here(const struct plc_thread_parker *parker) {
+    return parker->habit.skips >= PLC_SPIN_HERE_SKIPS && parker->last_was_here && waker_was_here(parker);
+}
+
+/* A wait that slept at once, and was the last to do so, costs little to look at: if it was long, or ended by one of the wakers
+   on our own processor, a spin now would be in vain. Whoever is idle, or is woken there, would else spin for nothing again
+   and again. */
 static bool sleep_and_learn(struct plc_thread_parker *parker, plc_deadline_t deadline,
                             const struct plc_sleep_hooks *hooks) {
     if (PLC_LIKELY(!parker->habit.is_sampled))
         return sleep_until(parker, deadline, hooks);
     int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
     bool signalled = sleep_until(parker, deadline, hooks);
-    bool from_here = signalled && parker->last_was_here && waker_was_here(parker);
-    if (from_here || plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start >= PLC_SPIN_LONG_WAIT_NS)
+    bool from_here = signalled && wakers_are_here(parker);
+    if (from_here || is_long(parker, signalled, plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start))
         plc_spin_habit_skip_more(&parker->habit, max_skips(from_here));
     return signalled;
 }

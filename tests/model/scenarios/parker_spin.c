@@ -101,7 +101,7 @@ static void count_skips(void) {
    waker and the one before ran on the owner's processor; none if not. One is left if the signal came before it began. */
 static void last_to_sleep_at_once(uint32_t processor_of_wakers, bool last_was_here) {
     setup();
-    parker.habit = (struct plc_spin_habit){.skips = 1, .skips_left = 1, .has_spun = true};
+    parker.habit = (struct plc_spin_habit){.skips = PLC_SPIN_HERE_SKIPS, .skips_left = 1, .has_spun = true};
     parker.last_was_here = last_was_here;
     waker_runs_on = processor_of_wakers;
 }
@@ -119,7 +119,7 @@ static void last_beside_wakers_here(void) {
 }
 
 static void count_skips_left(void) {
-    MC_OUTCOME(parker.habit.skips_left);
+    MC_OUTCOME(parker.habit.skips_left == 2 * PLC_SPIN_HERE_SKIPS ? 2 : parker.habit.skips_left);
 }
 
 static void may_spin_again(void) {
