@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A mutex and a condition variable, for tasks, and for threads that want the mutex.
  *
- * Specification: a poll gets a mutex exactly if it is free. Threads have theirs as if there were no task. Whenever the mutex
- * is free at rest the task that waits longest has been woken. A task is woken once for each poll that was pending, at most.
+ * Specification: a poll gets a mutex exactly if it is free, and not reserved for another task that was beaten for long;
+ * then it is woken to come again until it gets it. Threads have theirs as if there were no task. Whenever the mutex is
+ * free at rest the task that waits longest has been woken. A task is woken once for each poll that was pending, at most.
  * Notifications go to the tasks that wait, in order; one that gives up passes on what it was given, be it a
  * notification or the mutex's wake. */
 #include <algorithm>
@@ -85,10 +86,13 @@ class TaskSubject final : public Subject {
         const bool ready = !is_locked_ && !(task.is_pending && task.use == waits);
         note("task %zu: poll for %s", index_of(task), for_condvar ? "the condvar" : "the mutex");
         task.changes = task.changes != with_other_waker;
-        task.forget_wakes();
         const plc_waker_t waker = task.waker();
-        const plc_poll result = for_condvar ? plc_condvar_wait_async(&condvar_, &mutex_, &task.waiter, &waker)
-                                            : plc_mutex_lock_async(&mutex_, &task.waiter, &waker);
+        plc_poll result;
+        do { /* again while a free mutex is reserved for another task, which says so by a wake */
+            task.forget_wakes();
+            result = for_condvar ? plc_condvar_wait_async(&condvar_, &mutex_, &task.waiter, &waker)
+                                 : plc_mutex_lock_async(&mutex_, &task.waiter, &waker);
+        } while (ready && result == PLC_POLL_PENDING && is_reserved() && task.was_woken());
         expect("a poll", result == PLC_POLL_READY, ready);
         if (task.is_pending && task.use == was_notified) {
             task.use = locks_again; /* in the mutex's queue it is a newcomer */
@@ -99,6 +103,9 @@ class TaskSubject final : public Subject {
         task.polled(result, now());
         if (ready)
             gain(true);
+    }
+    bool is_reserved() const {
+        return (plc_load_relaxed(&mutex_.state) & PLC_MUTEX_CLAIMED_) != 0;
     }
     /* The task that has the mutex lets go of it, and this one waits, which is the same for the library. */
     void wait(Polled &task) {
