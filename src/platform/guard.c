@@ -34,7 +34,7 @@
  *   n > 0     false       inside, and no signal has come yet; one that does makes it the next
  *   n > 0     true        inside, and the kernel keeps signals until the outermost section ends: it blocked them as it
  *                         began, or a handler has put itself off. mask_before is what the mask was
- *   0         true        for a few instructions of the section's end
+ *   0         true        for a few instructions of the section's beginning and of its end
  *
  * Invariants
  *   G1  A handler that cooperates runs only where sections is 0, where this thread has no bucket locked and owes no wake.
@@ -91,18 +91,17 @@ static void block_signals(sigset_t *before, sigset_t *mask) {
             (void)sigaddset(mask, number);
 }
 
+/* Who comes before signals are blocked finds the thread outside, whether he cooperates or not, and may jump away. */
 static void enter_section(bool blocks) {
     sigset_t before;
-    guard.sections = guard.sections + 1;
-    plc_fence_compiler(); /* nothing of the section comes before this (G1) */
-    if (!blocks || guard.is_blocked)
-        return; /* blocked already: a hook of the program's runs in a section, and locks */
-    block_signals(&before, NULL);
-    if (guard.is_blocked)
-        return; /* a handler came before they were, and put itself off: it knows what the mask was */
-    guard.mask_before = before;
-    plc_fence_compiler();
-    guard.is_blocked = true;
+    if (blocks && guard.sections == 0 && !guard.is_blocked) {
+        block_signals(&before, NULL);
+        guard.mask_before = before;
+        plc_fence_compiler();
+        guard.is_blocked = true;
+    }
+    guard.sections = guard.sections + 1; /* a hook of the program's may run in a section, and lock */
+    plc_fence_compiler();                /* nothing of the section comes before this (G1) */
 }
 
 static void leave_section(void) {

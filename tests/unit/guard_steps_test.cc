@@ -4,6 +4,7 @@
 #include <plc/mutex.h>
 #include <plc/parking_lot.h>
 
+#include <csetjmp>
 #include <functional>
 #include <gtest/gtest.h>
 #include <vector>
@@ -41,9 +42,16 @@ void lock_every_bucket() {
     }
 }
 
+sigjmp_buf landing;
+bool jumps = false;
+
 void handle(int) {
     handled++;
     lock_every_bucket();
+    if (jumps) {
+        plc_test::SingleStep::end();
+        siglongjmp(landing, 1);
+    }
 }
 
 /* What guard.h asks of a handler. */
@@ -250,6 +258,66 @@ TEST_P(Steps, NoHandlerFindsABucketLocked) {
                   guard_by(way);
                   const int mistake = run();
                   return mistake == kNone && way == Way::kPutOff && put_off == 0 ? kNotHandled : mistake;
+              }),
+              kNone);
+}
+
+/* ---- One signal alone, at each instruction in turn: it may hit the few that begin a section or end it */
+
+unsigned long signal_at = 0;
+
+bool signal_once(const Step &step) {
+    if (step.number == signal_at)
+        plc_test::send_to_self(SIGUSR1);
+    return true;
+}
+
+bool is_blocked(int number) {
+    sigset_t mask;
+    pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+    return sigismember(&mask, number) == 1;
+}
+
+void unpark_nobody() {
+    plc_unpark_one(&key, no_token, nullptr);
+}
+
+/* Was it handled once, and is the thread's mask what it was, and what it makes of it? */
+int be_hit_once() {
+    sigset_t hangup;
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    handled = 0;
+    if (sigsetjmp(landing, 1) == 0)
+        plc_test::SingleStep::run(signal_once, unpark_nobody);
+    if (handled != 1)
+        return kNotHandled;
+    if (is_blocked(SIGTERM) || is_blocked(SIGUSR1))
+        return kStillBlocked;
+    pthread_sigmask(SIG_BLOCK, &hangup, nullptr);
+    unpark_nobody();
+    const bool keeps_mask = is_blocked(SIGHUP);
+    pthread_sigmask(SIG_UNBLOCK, &hangup, nullptr);
+    return keeps_mask ? kNone : kWrongResult;
+}
+
+class Single : public testing::TestWithParam<std::tuple<Way, bool>> {};
+INSTANTIATE_TEST_SUITE_P(Guard, Single,
+                         testing::Combine(testing::Values(Way::kBlocked, Way::kPutOff), testing::Bool()));
+
+TEST_P(Single, ASignalIsHandledOnceWhereverItComes) {
+    if (!plc_test::can_single_step || plc_test::with_tsan)
+        GTEST_SKIP() << "signals come where the processor or the sanitizer wants";
+    EXPECT_EQ(plc_test::in_child([] {
+                  guard_by(std::get<0>(GetParam()));
+                  jumps = std::get<1>(GetParam());
+                  unpark_nobody(); /* the loader finds its functions */
+                  const unsigned long steps =
+                      plc_test::SingleStep::run([](const Step &) { return true; }, unpark_nobody);
+                  int mistake = steps > 50 ? kNone : kTooFewSteps;
+                  for (signal_at = 1; mistake == kNone && signal_at < steps; signal_at += stride)
+                      mistake = be_hit_once();
+                  return mistake;
               }),
               kNone);
 }
