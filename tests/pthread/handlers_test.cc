@@ -214,13 +214,15 @@ unsigned long sent = 0;
 bool queue_here(const Step &step) {
     sigval value{};
     if ((kInstrumented || may_nest()) && step.number % 16 != 0)
-        return true; /* no more than the kernel queues, or the stack takes */
-    value.sival_int = static_cast<int>(step.number);
-    sent += pthread_sigqueue(pthread_self(), number_of_test, value) == 0;
+        return true;              /* no more than the kernel queues, or the stack takes */
+    for (int i = 0; i < 2; ++i) { /* the second one is queued already when the first one is handled */
+        value.sival_int = static_cast<int>(2 * step.number) + i;
+        sent += pthread_sigqueue(pthread_self(), number_of_test, value) == 0;
+    }
     return true;
 }
 
-/* A signal at each instruction of a lock that is not had, with all that a handler can ask for. */
+/* Two signals at each instruction of a lock that is not had, with all that a handler can ask for. */
 int tell_everywhere(int number, int flags, bool beside_others) {
     if (beside_others)
         std::signal(SIGRTMIN + 1, handler<1>); /* cannot be put off: signals are blocked */
