@@ -278,6 +278,11 @@ static enum plc_poll poll_upgradably(struct task *task) {
     return plc_rwlock_upgradable_lock_async(&lock, &task->waiter, &waker);
 }
 
+static void reader_leaves(void) {
+    read_inside();
+    plc_rwlock_read_unlock(&lock);
+}
+
 /* What it has read remains true until it writes. */
 static void task_upgrades(int self) {
     while (poll_upgradably(&tasks[self]) == PLC_POLL_PENDING)
@@ -292,7 +297,7 @@ static void task_upgrades(int self) {
 
 static void upgrading_task_and_writer(int self) {
     if (self == 0)
-        plc_rwlock_read_unlock(&lock);
+        reader_leaves();
     else if (self == 1)
         task_upgrades(self);
     else
@@ -301,7 +306,7 @@ static void upgrading_task_and_writer(int self) {
 
 static void upgrading_task_and_writing_thread(int self) {
     if (self == 0)
-        plc_rwlock_read_unlock(&lock);
+        reader_leaves();
     else if (self == 1)
         task_upgrades(self);
     else
@@ -310,7 +315,7 @@ static void upgrading_task_and_writing_thread(int self) {
 
 static void upgrading_tasks(int self) {
     if (self == 0)
-        plc_rwlock_read_unlock(&lock);
+        reader_leaves();
     else
         task_upgrades(self);
 }
