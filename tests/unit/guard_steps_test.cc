@@ -30,7 +30,7 @@ using plc_test::Step;
 unsigned long handled = 0;
 unsigned long put_off = 0;
 /* A signal before every how many-th instruction. A sanitizer has many times as many of them. */
-unsigned long stride = plc_test::with_asan ? 7 : 1;
+unsigned long stride = plc_test::with_asan ? 13 : 1;
 
 /* Waits for each bucket of each table; for ever, if its own thread has it. */
 void lock_every_bucket() {
@@ -265,10 +265,13 @@ TEST_P(Steps, NoHandlerFindsABucketLocked) {
 /* ---- One signal alone, at each instruction in turn: it may hit the few that begin a section or end it */
 
 unsigned long signal_at = 0;
+unsigned long sent = 0;
 
 bool signal_once(const Step &step) {
-    if (step.number == signal_at)
+    if (step.number == signal_at) {
         plc_test::send_to_self(SIGUSR1);
+        sent++;
+    }
     return true;
 }
 
@@ -288,9 +291,10 @@ int be_hit_once() {
     sigemptyset(&hangup);
     sigaddset(&hangup, SIGHUP);
     handled = 0;
+    const unsigned long sent_before = sent;
     if (sigsetjmp(landing, 1) == 0)
         plc_test::SingleStep::run(signal_once, unpark_nobody);
-    if (handled != 1)
+    if (handled != sent - sent_before) /* none, if a sanitizer's part of the way was shorter this time */
         return kNotHandled;
     if (is_blocked(SIGTERM) || is_blocked(SIGUSR1))
         return kStillBlocked;
@@ -314,10 +318,10 @@ TEST_P(Single, ASignalIsHandledOnceWhereverItComes) {
                   unpark_nobody(); /* the loader finds its functions */
                   const unsigned long steps =
                       plc_test::SingleStep::run([](const Step &) { return true; }, unpark_nobody);
-                  int mistake = steps > 50 ? kNone : kTooFewSteps;
+                  int mistake = kNone;
                   for (signal_at = 1; mistake == kNone && signal_at < steps; signal_at += stride)
                       mistake = be_hit_once();
-                  return mistake;
+                  return mistake == kNone && sent * stride < 50 ? kTooFewSteps : mistake;
               }),
               kNone);
 }
