@@ -15,8 +15,9 @@ from figures import PEER_ORDER, of_workload, parameters_of  # noqa: E402
 # libplc in one strong colour, the others in quiet ones.
 COLOURS = {"libplc": "#d81b60", "libplc_pthread": "#d81b60", "libplc_scalable": "#f48fb1", "glibc": "#37474f",
            "glibc_adaptive": "#b0bec5", "std": "#90a4ae", "parking_lot": "#6d9eeb", "rust_std": "#f6b26b",
-           "absl": "#93c47d", "nsync": "#b4a7d6", "tbb": "#8d6e63"}
-MARKERS = dict(zip(PEER_ORDER, "ooDsPv^<>*X"))
+           "absl": "#93c47d", "nsync": "#b4a7d6", "tbb": "#8d6e63",
+           "tokio": "#00838f"}
+MARKERS = dict(zip(PEER_ORDER, "ooDsPv^<>*XdHph"))
 # std::mutex is glibc's and says nothing of its own in a picture.
 NOT_DRAWN = {"std", "glibc_adaptive"}
 # Keeps a figure readable where it lies over a neighbour's bar.
