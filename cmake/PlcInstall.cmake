@@ -9,7 +9,8 @@ set(PLC_PKGCONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(TARGETS plc plc_static EXPORT plc-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET plc_uv)
-    install(TARGETS plc_uv EXPORT plc-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(TARGETS plc_uv plc_uv_static EXPORT plc-targets
+            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 install(DIRECTORY include/plc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
@@ -21,7 +22,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/plcConfigVersion.cmake CO
 install(FILES ${PROJECT_BINARY_DIR}/plcConfig.cmake ${PROJECT_BINARY_DIR}/plcConfigVersion.cmake
         DESTINATION ${PLC_CMAKE_DIR})
 
-# plc.pc finds its prefix from its own place; directories that were given as absolute paths stay absolute.
+# The .pc files find their prefix from their own place; directories that were given as absolute paths stay absolute.
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
     set(PLC_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
 else()
@@ -36,7 +37,13 @@ foreach(directory INCLUDEDIR LIBDIR)
         set(PLC_PC_${directory} "\${prefix}/${CMAKE_INSTALL_${directory}}")
     endif()
 endforeach()
-configure_file(cmake/plc.pc.in ${PROJECT_BINARY_DIR}/plc.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/plc.pc DESTINATION ${PLC_PKGCONFIG_DIR})
+set(PLC_PC_FILES plc)
+if(TARGET plc_uv)
+    list(APPEND PLC_PC_FILES plc-uv)
+endif()
+foreach(name ${PLC_PC_FILES})
+    configure_file(cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${PLC_PKGCONFIG_DIR})
+endforeach()
 
 install(FILES LICENSE LICENSE-MIT LICENSE-APACHE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -2,9 +2,12 @@
 /** @file
  *  A driver that runs a loop of libuv: for programs that have one, or use libraries that want one.
  *
- *  In libplc_uv, which is there if libuv was when libplc was built. The loop's callbacks are called by whichever worker runs
- *  the driver. libuv's loops are for one thread: so whoever else uses the loop, its handles or requests does it between
- *  plc_driver_uv_enter and plc_driver_uv_leave; callbacks of the loop need not. uv_async_send needs neither.
+ *  In libplc_uv, shared and static, which is there if libuv was when libplc was built: plc::plc_uv or plc::plc_uv_static of
+ *  find_package(plc), or what `pkg-config --cflags --libs plc-uv` says, which names libplc and libuv too.
+ *
+ *  The loop's callbacks are called by whichever worker runs the driver. libuv's loops are for one thread: so whoever else uses the
+ *  loop, its handles or requests does it between plc_driver_uv_enter and plc_driver_uv_leave; callbacks of the loop need not.
+ *  uv_async_send needs neither.
  *
  *  The loop stays the caller's; nobody but the driver calls uv_run while the driver is open. */
 #ifndef PLC_DRIVER_UV_H

@@ -11,6 +11,8 @@ for program in c_plc c_plc_static cxx_plc cxx_plc_static; do
     "$BUILD/$program"
 done
 if compgen -G "$LIBDIR/libplc_uv.so*" >/dev/null; then
-    echo c_plc_uv
-    "$BUILD/c_plc_uv"
+    for program in c_plc_uv c_plc_uv_static; do
+        echo "$program"
+        "$BUILD/$program"
+    done
 fi

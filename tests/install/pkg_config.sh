@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# plc.pc gives flags that build C and C++ users, shared and static, and it still does so when the tree has been moved.
+# plc.pc and plc-uv.pc give flags that build users, shared and static, and they still do so when the tree has been moved.
 set -euo pipefail
 here=$(dirname "$0")
 rm -rf "$BUILD"
@@ -16,7 +16,19 @@ libdir=$(pkg-config --variable=libdir plc)
 LD_LIBRARY_PATH=$libdir "$BUILD/c"
 LD_LIBRARY_PATH=$libdir "$BUILD/cxx"
 
-# The static library alone satisfies the static flags: the shared one is hidden from the linker.
-rm "$libdir"/libplc.so*
+has_uv() { compgen -G "$libdir/libplc_uv.a" >/dev/null; }
+if has_uv; then
+    read -r -a uv_flags <<<"$(pkg-config --cflags --libs plc-uv)"
+    read -r -a uv_static_flags <<<"$(pkg-config --static --cflags --libs plc-uv)"
+    "$CC" -std=gnu11 -pthread "$here/consumer/uv.c" -o "$BUILD/c_uv" "${uv_flags[@]}"
+    LD_LIBRARY_PATH=$libdir "$BUILD/c_uv"
+fi
+
+# The static libraries alone satisfy the static flags: the shared ones are hidden from the linker.
+rm "$libdir"/libplc*.so*
 "$CC" -std=c11 -pthread "$here/consumer/main.c" -o "$BUILD/c_static" "${static_flags[@]}"
 "$BUILD/c_static"
+if has_uv; then
+    "$CC" -std=gnu11 -pthread "$here/consumer/uv.c" -o "$BUILD/c_uv_static" "${uv_static_flags[@]}"
+    "$BUILD/c_uv_static"
+fi
