@@ -133,6 +133,10 @@ for scenario in peace gate; do
     counts 1 'inversions: 0$'
 done
 
+watch 0 --deadlock --lock-order freed # with an order seen, and so a last line
+counts 0 '^== libplc: (deadlock|lock order inversion)'
+counts 1 'lock orders seen: [1-9][0-9]*, inversions: 0$'
+
 watch 0 --deadlock jump # only of deadlocks: the orders of this scenario contradict each other
 counts 0 '^== libplc: deadlock'
 

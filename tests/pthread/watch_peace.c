@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
@@ -286,6 +288,59 @@ static void *call_back(void *unused) {
     return unused;
 }
 
+/* A lock that is given up and freed by another thread than took it, or freed as it is held: the thread that took it goes on locking,
+   and nobody may look for the freed one. */
+static pthread_mutex_t *short_lived;
+
+static void make_short_lived(void) {
+    short_lived =
+        mmap(NULL, sizeof *short_lived, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* zeros: free */
+    if (short_lived == MAP_FAILED)
+        CHECK(errno);
+}
+
+static void *take_short_lived(void *unused) {
+    CHECK(pthread_mutex_lock(short_lived));
+    meet();
+    meet();
+    nest(&first, &second);
+    return unused;
+}
+
+static void *give_up_and_unmap(void *unused) {
+    meet();
+    CHECK(pthread_mutex_unlock(short_lived));
+    check(munmap(short_lived, sizeof *short_lived) == 0 ? 0 : errno, "munmap");
+    meet();
+    return unused;
+}
+
+static void *give_up_and_clear(void *unused) {
+    meet();
+    CHECK(pthread_mutex_unlock(short_lived));
+    memset(short_lived, 0, sizeof *short_lived);
+    meet();
+    return unused;
+}
+
+static void *unmap_while_held(void *unused) {
+    CHECK(pthread_mutex_lock(short_lived));
+    check(munmap(short_lived, sizeof *short_lived) == 0 ? 0 : errno, "munmap");
+    nest(&first, &second);
+    return unused;
+}
+
+static void use_short_lived(void) {
+    static const pthread_mutex_t untouched;
+    make_short_lived();
+    run_together(2, (const routine[]){take_short_lived, give_up_and_unmap});
+    make_short_lived();
+    run_together(2, (const routine[]){take_short_lived, give_up_and_clear});
+    check(memcmp(short_lived, &untouched, sizeof untouched) == 0 ? 0 : EBUSY, "memory that is used for something else");
+    make_short_lived();
+    run_alone(unmap_while_held);
+}
+
 static void jump_out_of_a_wait(void) {
     const struct sigaction action = {.sa_handler = jump_away};
     CHECK(sigaction(SIGUSR1, &action, NULL));
@@ -315,5 +370,6 @@ static void be_peaceful(void) {
 const struct scenario peace[] = {
     {"peace", be_peaceful, 0, {NULL}},
     {"jump", jump_out_of_a_wait, 0, {NULL}},
+    {"freed", use_short_lived, 0, {NULL}},
     {NULL, NULL, 0, {NULL}},
 };

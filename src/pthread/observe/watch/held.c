@@ -139,9 +139,9 @@ struct held_lock *held_find(struct watched_thread *self, const void *object) {
     return NULL;
 }
 
-static void add(struct watched_thread *self, const void *object, enum observe_mode mode, call_stack_id stack) {
-    struct held_lock *held = held_find(self, object);
-    if (held != NULL && mode == OBSERVE_READ && held->mode == OBSERVE_READ) {
+static void add(struct watched_thread *self, const struct held_lock *taken) {
+    struct held_lock *held = held_find(self, taken->object);
+    if (held != NULL && taken->mode == OBSERVE_READ && held->mode == OBSERVE_READ) {
         held->count++;
         return;
     }
@@ -154,7 +154,9 @@ static void add(struct watched_thread *self, const void *object, enum observe_mo
         held = &self->held[self->held_count++];
     }
     /* One that it held already was given up by somebody else meanwhile. */
-    *held = (struct held_lock){.object = object, .mode = mode, .count = 1, .level = self->wait_count, .stack = stack};
+    *held = *taken;
+    held->count = 1;
+    held->level = self->wait_count;
 }
 
 static bool remove_one(struct watched_thread *self, const void *object) {
@@ -173,13 +175,13 @@ static bool remove_one(struct watched_thread *self, const void *object) {
     return true;
 }
 
-void held_add(struct watched_thread *self, const void *object, enum observe_mode mode, call_stack_id stack) {
+void held_add(struct watched_thread *self, const struct held_lock *taken) {
     if (PLC_LIKELY(self->wait_count == 0)) {
-        add(self, object, mode, stack);
+        add(self, taken);
         return;
     }
     struct quiet_section section = held_lock_all(); /* a signal handler in the middle of a wait: I2 */
-    add(self, object, mode, stack);
+    add(self, taken);
     quiet_leave(&section);
 }
 

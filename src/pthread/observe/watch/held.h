@@ -18,7 +18,9 @@ struct held_lock {
     enum observe_mode mode;
     uint32_t count;      /* how often a rwlock is held for reading */
     uint32_t level;      /* how many waits of this thread a handler had interrupted when it was taken */
-    uint32_t node;       /* the lock order's number for it; zero: not asked for yet */
+    bool readers_queue;  /* a rwlock whose readers wait for writers that wait */
+    uint32_t node;       /* for lock_graph.c, under its lock */
+    uint64_t identity;   /* of the lock (lock_order.c); zero: it has none, or nobody asked */
     call_stack_id stack; /* from where it was taken */
 };
 
@@ -61,10 +63,11 @@ struct watched_thread {
 /* The calling thread's record; null if there is no memory for one. Keeps errno. */
 struct watched_thread *held_self(void);
 
-/* The lock took place, or is about to be given up, in the calling thread. */
-void held_add(struct watched_thread *self, const void *object, enum observe_mode mode, call_stack_id stack);
+/* The lock took place in the calling thread; its count and level are filled in here. The object is never looked at again: whoever
+   gives the lock up instead of this thread may free it at once. */
+void held_add(struct watched_thread *self, const struct held_lock *taken);
 
-/* False: this thread does not hold it. Then somebody else took it, and it is handed over (below) from now on. */
+/* It is about to be given up. False: this thread does not hold it. Then somebody else took it, and it is handed over (below) from now on. */
 bool held_remove(struct watched_thread *self, const void *object);
 
 /* The thread's own entry for the lock in any mode, or null. */

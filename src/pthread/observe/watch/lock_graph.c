@@ -17,13 +17,18 @@
    than a graph's life; how often it began anew is said at the end.
 
    All is written under graph_lock. What is read without: the epoch (relaxed: whoever has an older one finds that out under
-   the lock) and a node's object, which is complete before its number is known ([LO1] in lock_order.c). */
+   the lock), and, to find out whether there is a node for a lock at all, the chains of nodes. Who walks along one while the graph begins
+   anew reads zeros, or newer nodes, and comes to an end: each is smaller than the one before.
+
+   Memory order
+     [LO1] a node is complete: store-release of its number as its chain's head -> load-acquire of the head. */
 static plc_mutex_t graph_lock;
 
 static struct graph {
     struct graph_node nodes[GRAPH_NODES]; /* the first of both is unused: zero is none */
     struct graph_edge edges[GRAPH_EDGES];
     uint32_t heads[GRAPH_EDGES]; /* of the hash's chains */
+    uint32_t node_heads[GRAPH_NODES];
 } * graph;
 
 static uint32_t epoch;
@@ -81,31 +86,43 @@ const struct graph_edge *lock_graph_edge(uint32_t edge) {
     return &graph->edges[edge];
 }
 
-bool lock_graph_has(uint32_t node, const void *object) {
-    return node < GRAPH_NODES &&
-           plc_load_relaxed(&graph->nodes[node].object) == object; /* relaxed: [LO1] came before */
+static uint32_t *node_chain_of(uint64_t identity) {
+    return &graph->node_heads[identity % GRAPH_NODES]; /* identities are consecutive numbers */
 }
 
-static bool queues_readers(const void *object, enum observe_mode mode) {
-    const pthread_rwlock_t *rwlock = object;
-    return mode != OBSERVE_MUTEX && rwlock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
+/* Zero: there is none. */
+static uint32_t find_node(uint64_t identity) {
+    uint32_t node = plc_load_acquire(node_chain_of(identity)); /* acquire [LO1] */
+    while (node != 0 && plc_load_relaxed(&graph->nodes[node].identity) != identity)
+        node = plc_load_relaxed(&graph->nodes[node].next_hash); /* relaxed, both: [LO1] came before */
+    return node;
 }
 
-uint32_t lock_graph_add_node(const void *object, enum observe_mode mode) {
-    if (node_count == GRAPH_NODES) {
-        begin_anew();
-        begun_anew++;
-        return 0;
-    }
-    struct graph_node *node = &graph->nodes[node_count];
-    node->is_rwlock = mode != OBSERVE_MUTEX;
-    node->readers_queue = queues_readers(object, mode);
-    plc_store_relaxed(&node->object, object); /* relaxed: the mark comes after */
-    return node_count++;
+/* There is room for it. */
+static uint32_t find_or_add_node(const struct held_lock *lock) {
+    uint32_t index = find_node(lock->identity);
+    if (index != 0)
+        return index;
+    uint32_t *chain = node_chain_of(lock->identity);
+    index = node_count++;
+    struct graph_node *node = &graph->nodes[index];
+    node->object = lock->object;
+    node->is_rwlock = lock->mode != OBSERVE_MUTEX;
+    node->readers_queue = lock->readers_queue;
+    plc_store_relaxed(&node->identity, lock->identity); /* relaxed, both: the head comes after */
+    plc_store_relaxed(&node->next_hash, *chain);
+    plc_store_release(chain, index); /* release [LO1] */
+    return index;
 }
 
-void lock_graph_remove_node(uint32_t node) {
-    graph->nodes[node].is_dead = true;
+void lock_graph_forget(uint64_t identity) {
+    if (find_node(identity) == 0)
+        return;
+    struct quiet_section section = lock_graph_lock();
+    uint32_t node = find_node(identity);
+    if (node != 0)
+        graph->nodes[node].is_dead = true;
+    quiet_leave(&section);
 }
 
 uint32_t lock_graph_new_visit(void) {
@@ -142,8 +159,17 @@ static bool is_exclusive(const struct held_lock *held) {
     return held->mode != OBSERVE_READ;
 }
 
+/* A lock without a node has no identity, or was handed over. */
 static bool counts(const struct held_lock *held) {
-    return held->node != 0 && !held_is_handed_over(held->object);
+    return held->node != 0;
+}
+
+static void find_nodes(struct watched_thread *self) {
+    for (unsigned i = 0; i < self->held_count; i++) {
+        struct held_lock *held = &self->held[i];
+        bool is_left_out = held->identity == 0 || held_is_handed_over(held->object);
+        held->node = is_left_out ? 0 : find_or_add_node(held);
+    }
 }
 
 static void describe(struct graph_edge *edge, const struct watched_thread *self, const struct held_lock *held,
@@ -217,19 +243,20 @@ static uint32_t learn(const struct watched_thread *self, const struct held_lock 
     return changed ? index : 0;
 }
 
-bool lock_graph_add(const struct watched_thread *self, uint32_t node, bool takes_exclusively, call_stack_id stack,
-                    struct order_cycle *cycle) {
-    if (edge_count > GRAPH_EDGES - HELD_MOST) {
+bool lock_graph_add(struct watched_thread *self, const struct held_lock *taken, struct order_cycle *cycle) {
+    if (edge_count > GRAPH_EDGES - HELD_MOST || node_count >= GRAPH_NODES - HELD_MOST) {
         begin_anew();
         begun_anew++;
         return false;
     }
+    find_nodes(self);
+    uint32_t node = find_or_add_node(taken);
     bool found = false;
     for (unsigned i = 0; i < self->held_count; i++) {
         const struct held_lock *held = &self->held[i];
         if (!counts(held) || held->node == node)
             continue;
-        uint32_t edge = learn(self, held, node, takes_exclusively, stack);
+        uint32_t edge = learn(self, held, node, is_exclusive(taken), taken->stack);
         if (edge != 0 && !found)
             found = lock_cycle_find(edge, cycle);
     }

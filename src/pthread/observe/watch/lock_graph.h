@@ -14,7 +14,9 @@ enum {
 };
 
 struct graph_node {
-    const void *object;
+    uint64_t identity;
+    const void *object; /* where the lock was, for reports */
+    uint32_t next_hash; /* an older node: smaller, or zero */
     uint32_t first_edge;
     uint32_t visit;
     bool is_rwlock;
@@ -60,20 +62,14 @@ void lock_graph_after_fork(void);
 /* Grows whenever the graph begins anew: then older numbers mean nothing. */
 uint32_t lock_graph_epoch(void);
 
-/* Does this number belong to a lock at this address? Without the lock. */
-bool lock_graph_has(uint32_t node, const void *object);
+/* The lock with this identity was destroyed. Takes the graph's lock only if the lock is in the graph. */
+void lock_graph_forget(uint64_t identity);
 
 /* All below: with the graph's lock held. */
 struct quiet_section lock_graph_lock(void);
 
-/* Zero: the graph was full and has begun anew. */
-uint32_t lock_graph_add_node(const void *object, enum observe_mode mode);
-void lock_graph_remove_node(uint32_t node);
-
-/* The thread takes the node while it holds what it holds, whose nodes are set. True if a cycle came about by this that was not
-   reported before. */
-bool lock_graph_add(const struct watched_thread *self, uint32_t node, bool takes_exclusively, call_stack_id stack,
-                    struct order_cycle *cycle);
+/* The thread takes the lock while it holds what it holds. True if a cycle came about by this that was not reported before. */
+bool lock_graph_add(struct watched_thread *self, const struct held_lock *taken, struct order_cycle *cycle);
 
 const struct graph_node *lock_graph_node(uint32_t node);
 const struct graph_edge *lock_graph_edge(uint32_t edge);

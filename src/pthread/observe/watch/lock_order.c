@@ -20,15 +20,14 @@
    before the first thread starts meets nothing. A lock that is given up by other threads than took it (held_is_handed_over)
    is no lock that its taker holds.
 
-   Which lock is it? A number in bytes of the lock that nobody uses, with a check that depends on its address. Whatever makes a new
-   lock of the memory clears these bytes, also std::mutex, whose construction and destruction no function tells. glibc's own kinds
-   (process-shared, robust, priority-aware) have no such bytes and are left out.
+   Which lock is it? Each has a number, its identity, in bytes that nobody uses, with a check that depends on its address. Whatever makes
+   a new lock of the memory clears these bytes, also std::mutex, whose construction and destruction no function tells. glibc's own
+   kinds (process-shared, robust, priority-aware) have no such bytes and are left out. The bytes are read, and written if the lock has
+   no number yet, when the lock is taken, by who takes it; never later, for then somebody else may have given it up, and its
+   memory may be gone or hold something else.
 
    A thread remembers a hash of what it held and what it took; the same again needs nothing but to find that. Otherwise the
-   graph is asked under its lock.
-
-   Memory order
-     [LO1] a node is complete: store-release of its number in the lock's mark -> load-acquire of the mark. */
+   graph is asked under its lock. Only there locks get nodes: most are never taken inside another, nor another inside them. */
 
 #if defined(__LP64__)
 PLC_STATIC_ASSERT(offsetof(pthread_mutex_t, __data.__list) % 8 == 0, "a mark is aligned");
@@ -58,42 +57,39 @@ static uint64_t mix(uint64_t value) {
     return value ^ value >> 31;
 }
 
-/*   63                   32 31                    0
-    [ check of the address  | number of the node    ] */
-static uint64_t mark_for(const void *object, uint32_t node, uint32_t epoch) {
-    return mix((uint64_t)(uintptr_t)object ^ (uint64_t)epoch << 48) << 32 | node;
+/* The mark
+     63                    40 39           0
+    [ check of the address   | identity     ]   zero: none yet */
+#define IDENTITY_MASK ((UINT64_C(1) << 40) - 1)
+
+static uint64_t mark_for(const void *object, uint64_t identity) {
+    return (mix((uint64_t)(uintptr_t)object ^ identity << 24) & ~IDENTITY_MASK) | identity;
 }
 
-/* Zero: it has no node yet. */
-static uint32_t node_in(const uint64_t *mark, const void *object, uint32_t epoch) {
-    uint64_t value = plc_load_acquire(mark); /* acquire [LO1] */
-    uint32_t node = (uint32_t)value;
-    return node != 0 && value == mark_for(object, node, epoch) && lock_graph_has(node, object) ? node : 0;
+/* Zero: there is none. */
+static uint64_t identity_in(uint64_t mark, const void *object) {
+    uint64_t identity = mark & IDENTITY_MASK;
+    return identity != 0 && mark == mark_for(object, identity) ? identity : 0;
 }
 
-/* Of two threads that come at once, the second finds the mark of the first. */
-static __attribute__((noinline)) uint32_t new_node(uint64_t *mark, const void *object, enum observe_mode mode,
-                                                   uint32_t epoch) {
-    struct quiet_section section = lock_graph_lock();
-    uint32_t node = 0;
-    if (lock_graph_epoch() == epoch) {
-        node = node_in(mark, object, epoch);
-        if (node == 0) {
-            node = lock_graph_add_node(object, mode);
-            if (node != 0)
-                plc_store_release(mark, mark_for(object, node, epoch)); /* release [LO1] */
-        }
-    }
-    quiet_leave(&section);
-    return node;
+static __attribute__((noinline)) uint64_t give_identity(uint64_t *mark, const void *object) {
+    static uint64_t last_identity; /* relaxed, as the marks: nothing but the numbers themselves is handed on */
+    uint64_t identity = (plc_fetch_add_relaxed(&last_identity, UINT64_C(1)) + 1) & IDENTITY_MASK;
+    uint64_t value = plc_load_relaxed(mark);
+    uint64_t found;
+    while ((found = identity_in(value, object)) ==
+           0) /* of two readers that come at once, the second finds the first's */
+        if (plc_cas_relaxed(mark, &value, mark_for(object, identity)))
+            return identity;
+    return found;
 }
 
-static uint32_t node_of(const void *object, enum observe_mode mode, uint32_t epoch) {
+uint64_t lock_order_identity(const void *object, enum observe_mode mode) {
     uint64_t *mark = mark_of(object, mode == OBSERVE_MUTEX);
     if (mark == NULL)
         return 0;
-    uint32_t node = node_in(mark, object, epoch);
-    return PLC_LIKELY(node != 0) ? node : new_node(mark, object, mode, epoch);
+    uint64_t identity = identity_in(plc_load_relaxed(mark), object);
+    return PLC_LIKELY(identity != 0) ? identity : give_identity(mark, object);
 }
 
 /* ---- What a thread has done already */
@@ -101,53 +97,47 @@ static uint32_t node_of(const void *object, enum observe_mode mode, uint32_t epo
 static void begin_epoch(struct watched_thread *self, uint32_t epoch) {
     self->orders_epoch = epoch;
     memset(self->orders_seen, 0, sizeof self->orders_seen);
-    for (unsigned i = 0; i < self->held_count; i++)
-        self->held[i].node = 0;
 }
 
-/* Finds the held locks' nodes, and a number for: taking this node while holding these. The order in which those were taken does not
-   matter. */
-static uint64_t signature(struct watched_thread *self, uint32_t node, enum observe_mode mode) {
-    uint64_t sum = mix((uint64_t)node << 8 | (unsigned)mode << 1 | 1u);
+static uint64_t hash_of(const struct held_lock *lock, bool is_taken) {
+    return mix(lock->identity << 8 | (unsigned)lock->mode << 1 | is_taken);
+}
+
+/* A number for: taking this lock while holding these. The order in which those were taken does not matter. */
+static uint64_t signature(const struct watched_thread *self, const struct held_lock *taken) {
+    uint64_t sum = hash_of(taken, true);
     for (unsigned i = 0; i < self->held_count; i++) {
-        struct held_lock *held = &self->held[i];
-        if (held->node == 0)
-            held->node = node_of(held->object, held->mode, self->orders_epoch);
-        if (held->node != 0 && !held_is_handed_over(held->object))
-            sum += mix((uint64_t)held->node << 8 | (unsigned)held->mode << 1);
+        const struct held_lock *held = &self->held[i];
+        if (held->identity != 0 && !held_is_handed_over(held->object))
+            sum += hash_of(held, false);
     }
     return sum | 1u; /* zero is an unused place */
 }
 
-static __attribute__((noinline)) void ask_graph(struct watched_thread *self, uint32_t node, enum observe_mode mode,
-                                                call_stack_id stack) {
+static __attribute__((noinline)) void ask_graph(struct watched_thread *self, const struct held_lock *taken) {
     struct order_cycle cycle;
     struct quiet_section section = lock_graph_lock();
-    bool found =
-        lock_graph_epoch() == self->orders_epoch && lock_graph_add(self, node, mode != OBSERVE_READ, stack, &cycle);
+    bool found = lock_graph_epoch() == self->orders_epoch && lock_graph_add(self, taken, &cycle);
     quiet_leave(&section);
     if (found)
         order_report(&cycle);
 }
 
-void lock_order_taken(struct watched_thread *self, const void *object, enum observe_mode mode, call_stack_id stack) {
+void lock_order_taken(struct watched_thread *self, const struct held_lock *taken) {
     /* In a signal handler that interrupted a wait other threads may be reading what this one holds. */
     if (PLC_LIKELY(self->held_count == 0) || dropin_is_single_threaded() || self->wait_count != 0)
         return;
-    if (held_find(self, object) != NULL || held_is_handed_over(object))
+    if (taken->identity == 0 || held_find(self, taken->object) != NULL || held_is_handed_over(taken->object))
         return;
     int saved_errno = errno;
     uint32_t epoch = lock_graph_epoch();
     if (PLC_UNLIKELY(self->orders_epoch != epoch))
         begin_epoch(self, epoch);
-    uint32_t node = node_of(object, mode, epoch);
-    if (node != 0) {
-        uint64_t seen = signature(self, node, mode);
-        uint64_t *place = &self->orders_seen[(seen >> 8) % ORDERS_REMEMBERED];
-        if (PLC_UNLIKELY(*place != seen)) {
-            *place = seen;
-            ask_graph(self, node, mode, stack);
-        }
+    uint64_t seen = signature(self, taken);
+    uint64_t *place = &self->orders_seen[(seen >> 8) % ORDERS_REMEMBERED];
+    if (PLC_UNLIKELY(*place != seen)) {
+        *place = seen;
+        ask_graph(self, taken);
     }
     errno = saved_errno;
 }
@@ -163,14 +153,9 @@ void lock_order_forget(const void *object, enum observe_type type) {
     pthread_mutex_t *mutex = (pthread_mutex_t *)(uintptr_t)object;
     const uint64_t *mark =
         type == OBSERVE_MUTEX_TYPE ? (const uint64_t *)(void *)&mutex->__data.__list : mark_of(object, false);
-    uint32_t epoch = lock_graph_epoch();
-    uint32_t node = mark == NULL ? 0 : node_in(mark, object, epoch);
-    if (node == 0)
-        return;
-    struct quiet_section section = lock_graph_lock();
-    if (lock_graph_epoch() == epoch)
-        lock_graph_remove_node(node);
-    quiet_leave(&section);
+    uint64_t identity = mark == NULL ? 0 : identity_in(plc_load_relaxed(mark), object);
+    if (identity != 0)
+        lock_graph_forget(identity);
 }
 
 void lock_order_after_fork(void) {

@@ -8,8 +8,12 @@
 /* False: there is no memory. */
 bool lock_order_start(void);
 
+/* The number that this lock has and no other, as long as it lives. The object lives: the caller has it, or waits for it. Zero: it has
+   no place for one. */
+uint64_t lock_order_identity(const void *object, enum observe_mode mode);
+
 /* The calling thread takes the lock, or is about to wait for it, for as long as it may take. */
-void lock_order_taken(struct watched_thread *self, const void *object, enum observe_mode mode, call_stack_id stack);
+void lock_order_taken(struct watched_thread *self, const struct held_lock *taken);
 
 /* The lock was destroyed. */
 void lock_order_forget(const void *object, enum observe_type type);

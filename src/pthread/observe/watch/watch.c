@@ -43,6 +43,15 @@ static bool readers_queue(const void *object, enum observe_mode mode) {
     return mode != OBSERVE_MUTEX && kind_of(object, mode) == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
 }
 
+/* All that must be read from the lock while it is there. */
+static struct held_lock describe(const void *object, enum observe_mode mode, call_stack_id stack) {
+    return (struct held_lock){.object = object,
+                              .mode = mode,
+                              .readers_queue = readers_queue(object, mode),
+                              .identity = watches_order ? lock_order_identity(object, mode) : 0,
+                              .stack = stack};
+}
+
 static enum call_stack_way way_of(unsigned flags) {
     if ((flags & OBSERVE_AFTER_COND) != 0)
         return CALL_STACK_TAKEN_AFTER_COND;
@@ -54,11 +63,11 @@ static void acquired(const void *object, enum observe_mode mode, int kind, unsig
     (void)kind;
     if (self == NULL || (flags & OBSERVE_AGAIN) != 0)
         return;
-    call_stack_id stack = call_stack_find(&self->stack, caller, way_of(flags));
+    const struct held_lock taken = describe(object, mode, call_stack_find(&self->stack, caller, way_of(flags)));
     /* Whoever only tries, or waits for a limited time, does not wait for ever. What came after a wait was looked at before it. */
     if (watches_order && (flags & (OBSERVE_TRY | OBSERVE_LIMITED | OBSERVE_CONTENDED | OBSERVE_AFTER_COND)) == 0)
-        lock_order_taken(self, object, mode, stack);
-    held_add(self, object, mode, stack);
+        lock_order_taken(self, &taken);
+    held_add(self, &taken);
 }
 
 static void released(const void *object, enum observe_mode mode) {
@@ -75,11 +84,11 @@ static void wait_begin(const void *object, enum observe_mode mode, bool is_timed
     bool queues = readers_queue(object, mode);
     if (self->held_count == 0 && !(queues && mode == OBSERVE_WRITE))
         return;
-    call_stack_id stack = call_stack_find(&self->stack, caller, CALL_STACK_WAIT);
+    const struct held_lock wanted = describe(object, mode, call_stack_find(&self->stack, caller, CALL_STACK_WAIT));
     if (watches_order)
-        lock_order_taken(self, object, mode, stack);
+        lock_order_taken(self, &wanted);
     const struct watched_wait wait = {
-        .object = object, .mode = mode, .yields = queues && mode == OBSERVE_READ, .stack = stack};
+        .object = object, .mode = mode, .yields = queues && mode == OBSERVE_READ, .stack = wanted.stack};
     if (watches_deadlocks)
         deadlock_wait_begins(self, &wait, aborts);
 }
@@ -99,10 +108,11 @@ static void cond_wait_begin(const void *cond, const void *mutex, bool is_timed, 
     (void)is_timed;
     if (self == NULL || self->held_count == 0 || held_find(self, mutex) != NULL)
         return;
-    call_stack_id stack = call_stack_find(&self->stack, caller, CALL_STACK_COND_WAIT);
+    const struct held_lock wanted =
+        describe(mutex, OBSERVE_MUTEX, call_stack_find(&self->stack, caller, CALL_STACK_COND_WAIT));
     if (watches_order)
-        lock_order_taken(self, mutex, OBSERVE_MUTEX, stack);
-    const struct watched_wait wait = {.object = mutex, .mode = OBSERVE_MUTEX, .cond = cond, .stack = stack};
+        lock_order_taken(self, &wanted);
+    const struct watched_wait wait = {.object = mutex, .mode = OBSERVE_MUTEX, .cond = cond, .stack = wanted.stack};
     if (watches_deadlocks)
         deadlock_wait_begins(self, &wait, aborts);
 }
