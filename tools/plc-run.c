@@ -16,8 +16,6 @@
 enum {
     EXIT_USAGE = 2,
     EXIT_OURS = 125, /* plc-run itself failed, for example because the library is not there */
-    EXIT_CANNOT_RUN = 126,
-    EXIT_NOT_FOUND = 127,
 };
 
 enum { PATH_SIZE = PROGRAM_PATH_SIZE };
@@ -54,7 +52,7 @@ static const char usage_text[] =
     "    2  plc-run was called wrongly\n"
     "  125  plc-run could not do its work\n"
     "  126  PROGRAM was found but cannot be run, or not with libplc's locks\n"
-    "  127  PROGRAM was not found\n"
+    "  127  PROGRAM was not found, or not the interpreter that it names\n"
     "\n"
     "Programs that are linked statically, run with other rights than yours, or have\n"
     "another word size than libplc, do not load preloaded libraries: they are not run.\n";
@@ -109,13 +107,6 @@ struct options {
     struct watch_options watch;
 };
 
-static int exec_program(char **program) {
-    (void)execvp(program[0], program);
-    int status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
-    (void)fprintf(stderr, "plc-run: %s: %s\n", program[0], strerror(errno));
-    return status;
-}
-
 static int run(const struct options *options, char **program) {
     char own_directory[PATH_SIZE];
     char library[PATH_SIZE];
@@ -145,7 +136,7 @@ static int run(const struct options *options, char **program) {
         (void)fprintf(stderr, "plc-run: cannot set LD_PRELOAD: %s\n", strerror(errno));
         return EXIT_OURS;
     }
-    return options->profile.is_on ? profile_run(&options->profile, program) : exec_program(program);
+    return options->profile.is_on ? profile_run(&options->profile, program) : program_become(program);
 }
 
 /* A whole number of these limits; false if it is none. */

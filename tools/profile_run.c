@@ -4,6 +4,7 @@
 #include "profile_run.h"
 
 #include "profile_processes.h"
+#include "program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
    handler and no descriptor that it did not open. What is sent to plc-run is passed on, a signal that stops or kills
    the program does the same to plc-run, and the exit status is the program's. */
 
-enum { EXIT_OURS = 125, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127, PATH_SIZE = 4096 };
+enum { EXIT_OURS = 125, PATH_SIZE = 4096 };
 
 static char reporter[PATH_SIZE]; /* plc-report */
 
@@ -204,10 +205,7 @@ static int end_as(int status) {
 
 _Noreturn static void become_program(char **program, const sigset_t *mask) {
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    (void)execvp(program[0], program);
-    int status = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
-    (void)fprintf(stderr, "plc-run: %s: %s\n", program[0], strerror(errno));
-    _exit(status);
+    _exit(program_become(program));
 }
 
 static bool is_not_found(int status) {

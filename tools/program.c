@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
@@ -91,6 +92,8 @@ static bool read_loader(int fd, const ElfW(Ehdr) * header, char *name, size_t si
     return true;
 }
 
+#define DAMAGED "is damaged: its file ends before what its header names"
+
 static const char *obstacle_in_elf(int fd, const ElfW(Ehdr) * header) {
     char loader[256];
     if (header->e_ident[EI_CLASS] != OUR_CLASS)
@@ -98,10 +101,12 @@ static const char *obstacle_in_elf(int fd, const ElfW(Ehdr) * header) {
                                        : "is a 64-bit program, and libplc was built for 32 bits";
     if (OUR_MACHINE != EM_NONE && header->e_machine != OUR_MACHINE)
         return "is a program for another kind of processor";
+    if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
+        return "is not a program, but a part or the remains of one";
     if (changes_rights(fd))
         return "runs with other rights than yours (set-uid, set-gid or capabilities): its loader preloads nothing";
     if (!read_loader(fd, header, loader, sizeof loader))
-        return NULL;
+        return DAMAGED;
     if (loader[0] == '\0')
         return "is linked statically: its locks can only be replaced by linking it with libplc_pthread.a";
     if (strstr(loader, "musl") != NULL)
@@ -132,11 +137,33 @@ const char *program_obstacle(const char *path) {
         if (fd < 0)
             return NULL;
         ssize_t size = pread(fd, &start, sizeof start.text - 1, 0);
-        bool is_elf = size >= (ssize_t)sizeof start.elf && memcmp(start.elf.e_ident, ELFMAG, SELFMAG) == 0;
-        const char *obstacle = is_elf ? obstacle_in_elf(fd, &start.elf) : NULL;
+        bool is_elf = memcmp(start.elf.e_ident, ELFMAG, SELFMAG) == 0;
+        const char *obstacle = NULL;
+        if (is_elf)
+            obstacle = size >= (ssize_t)sizeof start.elf ? obstacle_in_elf(fd, &start.elf) : DAMAGED;
         (void)close(fd);
         if (is_elf || !read_interpreter(start.text, current))
             return obstacle;
     }
     return NULL;
+}
+
+/* ---- Running it */
+
+/* What the kernel's error means; it says "no such file" also of what a file that is there asks for. */
+static const char *meaning_of(int error, const char *name) {
+    char path[PROGRAM_PATH_SIZE];
+    struct stat status;
+    if (error == ENOENT && program_find(name, path))
+        return "the interpreter or loader that it asks for was not found";
+    if (error == EACCES && stat(name, &status) == 0 && S_ISDIR(status.st_mode))
+        return strerror(EISDIR);
+    return strerror(error);
+}
+
+int program_become(char **program) {
+    (void)execvp(program[0], program);
+    int error = errno;
+    (void)fprintf(stderr, "plc-run: %s: %s\n", program[0], meaning_of(error, program[0]));
+    return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }

@@ -28,7 +28,7 @@ expect() {
 
 touch "$directory/data"
 mkdir "$directory/a directory"
-printf '#!/nonexistent/interpreter\n' >"$directory/script" && chmod +x "$directory/script"
+printf '#!/nonexistent/interpreter\n' >"$directory/a-script" && chmod +x "$directory/a-script"
 
 expect 2 'which program' "$plc_run"
 expect 2 'which program' "$plc_run" --stats
@@ -39,10 +39,18 @@ expect 2 'no option -x' "$plc_run" -x true
 expect 0 'Usage: plc-run' "$plc_run" --help
 expect 127 'no-such-program: No such file' "$plc_run" no-such-program
 expect 127 'No such file' "$plc_run" "$directory/missing"
-expect 127 'No such file' "$plc_run" "$directory/script"
+expect 127 'script: the interpreter or loader that it asks for was not found' "$plc_run" "$directory/a-script"
+expect 127 'script: the interpreter .* was not found' env PATH="$directory:$PATH" "$plc_run" a-script
+expect 127 'script: the interpreter .* was not found' "$plc_run" --profile "$directory/a-script"
 expect 126 'Permission denied' "$plc_run" "$directory/data"
-expect 126 'Permission denied' "$plc_run" "$directory/a directory"
+expect 126 'Is a directory' "$plc_run" "$directory/a directory"
 expect 126 'Not a directory' "$plc_run" "$directory/data/program"
+
+# What is no program is a script for sh, as everywhere, with libplc's locks; an empty one does nothing.
+printf 'echo "$LD_PRELOAD" "$1"\n' >"$directory/words" && chmod +x "$directory/words"
+: >"$directory/empty" && chmod +x "$directory/empty"
+expect 0 'libplc_pthread\.so x$' "$plc_run" "$directory/words" x
+expect 0 '^$' "$plc_run" "$directory/empty"
 
 # Programs into which nothing is preloaded are not run on glibc's locks behind one's back.
 patch() { # patch OFFSET BYTE FILE: writes one byte
@@ -52,6 +60,12 @@ cp "$program" "$directory/class" && patch 4 "$([ "$(od -An -tu1 -j4 -N1 "$progra
 expect 126 'class is a (32|64)-bit program' "$plc_run" "$directory/class"
 cp "$program" "$directory/machine" && patch 18 f7 "$directory/machine" # eBPF
 expect 126 'machine is a program for another kind of processor' "$plc_run" "$directory/machine"
+cp "$program" "$directory/object" && patch 16 01 "$directory/object" # a relocatable file
+expect 126 'object is not a program' "$plc_run" "$directory/object"
+for length in 10 100; do
+    head -c $length "$program" >"$directory/remains" && chmod +x "$directory/remains"
+    expect 126 'remains is damaged' "$plc_run" "$directory/remains"
+done
 printf '#! %s -x\n' "$directory/class" >"$directory/class-script" && chmod +x "$directory/class-script"
 expect 126 'class-script is a (32|64)-bit program' "$plc_run" "$directory/class-script"
 if [ -n "$static_program" ]; then
