@@ -166,6 +166,12 @@
 #define PLC_QUIET_LONGEST_NAP_NS INT64_C(10000000000)
 #endif
 
+/* The same for who waits until a time of CLOCK_REALTIME: naps are by the monotonic clock, and so late it is noticed that the
+   other one was set. */
+#ifndef PLC_QUIET_LONGEST_REALTIME_NAP_NS
+#define PLC_QUIET_LONGEST_REALTIME_NAP_NS INT64_C(100000000)
+#endif
+
 /* The table of scalable readers has at most this many rows, a power of two, of this many slots; and as many rows as a
    power of two that is this many times the processors. */
 #ifndef PLC_READER_MAX_ROWS

@@ -123,6 +123,12 @@ static plc_deadline_t end_of_nap(int64_t nap, plc_deadline_t deadline) {
     return (plc_deadline_t){plc_os_now_ns(PLC_CLOCK_MONOTONIC) + nap, PLC_CLOCK_MONOTONIC};
 }
 
+static int64_t longest_nap(plc_deadline_t deadline) {
+    bool follows_the_clock = deadline.clock == PLC_CLOCK_REALTIME && !plc_deadline_is_never(deadline);
+    return follows_the_clock ? earlier(PLC_QUIET_LONGEST_NAP_NS, PLC_QUIET_LONGEST_REALTIME_NAP_NS)
+                             : PLC_QUIET_LONGEST_NAP_NS;
+}
+
 bool plc_quiet_wait(struct plc_waiting *waiting, plc_mutex_t *mutex, plc_deadline_t deadline) {
     int64_t nap = PLC_QUIET_NAP_NS;
     while (!plc_waiting_nap(waiting, end_of_nap(nap, deadline))) {
@@ -134,7 +140,7 @@ bool plc_quiet_wait(struct plc_waiting *waiting, plc_mutex_t *mutex, plc_deadlin
         case GIVE_UP:
             return false;
         case NAP:
-            nap = earlier(nap * 2, PLC_QUIET_LONGEST_NAP_NS);
+            nap = earlier(nap * 2, longest_nap(deadline));
             break;
         }
     }
