@@ -331,12 +331,13 @@ static void *unmap_while_held(void *unused) {
 }
 
 static void use_short_lived(void) {
-    static const pthread_mutex_t untouched;
+    static const unsigned char untouched[sizeof(pthread_mutex_t)];
     make_short_lived();
     run_together(2, (const routine[]){take_short_lived, give_up_and_unmap});
     make_short_lived();
     run_together(2, (const routine[]){take_short_lived, give_up_and_clear});
-    check(memcmp(short_lived, &untouched, sizeof untouched) == 0 ? 0 : EBUSY, "memory that is used for something else");
+    const unsigned char *reused = (const unsigned char *)short_lived;
+    check(memcmp(reused, untouched, sizeof untouched) == 0 ? 0 : EBUSY, "memory that is used for something else");
     make_short_lived();
     run_alone(unmap_while_held);
 }
