@@ -131,7 +131,7 @@ class Build:
 
     def __init__(self, root, directory):
         self.root, self.directory = root.resolve(), directory.resolve()
-        self.known, self.lock = {}, threading.Lock()
+        self.known, self.listed, self.lock = {}, {}, threading.Lock()
 
     def commands(self, program):
         """The arguments of the program's compiler calls, and of its linking."""
@@ -148,31 +148,46 @@ class Build:
                 self.known[program] = compiling, linking
         return self.known[program]
 
+    def scenarios(self, program):
+        """The names of a program's scenarios."""
+        linking = self.commands(program)[1]
+        with self.lock:
+            if program not in self.listed:
+                listing = subprocess.run([self.directory / linking[linking.index("-o") + 1], "--list"],
+                                         stdout=subprocess.PIPE, text=True, check=False)
+                self.listed[program] = set(listing.stdout.splitlines())
+        return self.listed[program]
+
     def run(self, arguments, mutant):
         result = subprocess.run(arguments, cwd=self.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 text=True, check=False)
         if result.returncode:
             raise MutantError(f"{mutant.origin}: '{mutant.title}' does not compile:\n{result.stdout}")
 
+    def source_of(self, command):
+        """What a call of the compiler compiles, as a path within the project."""
+        return os.path.relpath(command[command.index("-c") + 1], self.root)
+
+    def demand(self, mutant, program, changed):
+        """That the program contains what is changed."""
+        contained = {self.source_of(command) for command in self.commands(program)[0]}
+        for file in changed:
+            if file.endswith(".c") and file not in contained:
+                raise MutantError(f"{mutant.origin}: '{mutant.title}': {program} does not contain {file}")
+
     def make(self, mutant, program, overlay, changed):
         """Builds the program with the changed files in place of the project's; returns its path."""
         compiling, linking = self.commands(program)
         linking = list(linking)
         with_header = any(file.endswith(".h") for file in changed)
-        rebuilt = set()
         for number, command in enumerate(compiling):
-            source = command[command.index("-c") + 1]
-            inside = os.path.relpath(source, self.root)
+            inside = self.source_of(command)
             if inside not in changed and not with_header:
                 continue
-            rebuilt.add(inside)
+            source = str(overlay / inside) if inside in changed else command[command.index("-c") + 1]
             old_object, new_object = command[command.index("-o") + 1], str(overlay / f"{program}-{number}.o")
-            self.run(self.recompile(command, overlay, overlay / inside if inside in changed else source, new_object),
-                     mutant)
+            self.run(self.recompile(command, overlay, source, new_object), mutant)
             linking[linking.index(old_object)] = new_object
-        for file in changed:
-            if file.endswith(".c") and file not in rebuilt:
-                raise MutantError(f"{mutant.origin}: '{mutant.title}': {program} does not contain {file}")
         target = overlay / f"model_{program}"
         linking[linking.index("-o") + 1] = str(target)
         self.run(linking, mutant)
@@ -188,7 +203,7 @@ class Build:
                 next(arguments)
             elif argument != "-MD":
                 result.append(argument)
-        return result + ["-o", output, "-c", str(source)]
+        return result + ["-o", output, "-c", source]
 
 
 # ---- Running
@@ -215,36 +230,58 @@ def search(mutant, program, stats, bounds):
     return verdict
 
 
-def try_mutant(build, mutant, limit):
-    overlay = build.directory / "mutants" / re.sub(r"[^a-z0-9]+", "-", mutant.title.lower()).strip("-")
-    shutil.rmtree(overlay, ignore_errors=True)
-    changed = apply(mutant, build.root)
-    for file, text in changed.items():
-        (overlay / file).parent.mkdir(parents=True, exist_ok=True)
-        (overlay / file).write_text(text)
-    programs = {program: build.make(mutant, program, overlay, changed) for program in mutant.programs}
-    for bounds in FEW_PREEMPTIONS, ("--max-executions", str(limit)):
-        remarks = ""
-        for program in programs.values():
-            verdict = search(mutant, program, overlay / "stats.tsv", bounds)
-            if verdict.found:
-                return verdict
-            remarks += verdict.remark
+class Attempt:
+    """A mutant, with its programs built as they are needed."""
+
+    def __init__(self, build, mutant):
+        self.build, self.mutant, self.made = build, mutant, {}
+        self.overlay = build.directory / "mutants" / re.sub(r"[^a-z0-9]+", "-", mutant.title.lower()).strip("-")
+        shutil.rmtree(self.overlay, ignore_errors=True)
+        self.changed = apply(mutant, build.root)
+        for file, text in self.changed.items():
+            (self.overlay / file).parent.mkdir(parents=True, exist_ok=True)
+            (self.overlay / file).write_text(text)
+        for program in mutant.programs:
+            build.demand(mutant, program, self.changed)
+
+    def search(self, program, bounds):
+        if program not in self.made:
+            self.made[program] = self.build.make(self.mutant, program, self.overlay, self.changed)
+        return search(self.mutant, self.made[program], self.overlay / "stats.tsv", bounds)
+
+
+def searches(build, mutant, limit, likely):
+    """What is searched, in this order, until something is found: first the scenario that is likely to find it."""
+    bounds = FEW_PREEMPTIONS, ("--max-executions", str(limit))
+    for program in mutant.programs:
+        if likely in build.scenarios(program):
+            yield from ((program, ("--only", likely, *each), False) for each in bounds)
+    yield from ((program, each, each is bounds[-1]) for each in bounds for program in mutant.programs)
+
+
+def try_mutant(build, mutant, limit, likely):
+    attempted = Attempt(build, mutant)
+    remarks = ""
+    for program, bounds, is_remarked in searches(build, mutant, limit, likely):
+        verdict = attempted.search(program, bounds)
+        if verdict.found:
+            return verdict
+        remarks += verdict.remark if is_remarked else ""
     verdict.remark = remarks
     return verdict
 
 
-def attempt(build, mutant, limit):
+def attempt(build, mutant, limit, likely):
     """A verdict, or the error that kept from it: all of them are to be seen, not the first."""
     try:
-        return try_mutant(build, mutant, limit)
+        return try_mutant(build, mutant, limit, likely)
     except MutantError as error:
         return error
 
 
-def run(root, directory, mutants, limit):
-    """Verdicts and errors."""
-    build = Build(root, directory)
+def run(root, directory, mutants, limit, likely=None):
+    """Verdicts and errors. likely: {title: the scenario that noticed it the last time}."""
+    build, likely = Build(root, directory), likely or {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(lambda mutant: attempt(build, mutant, limit), mutants))
+        results = list(pool.map(lambda mutant: attempt(build, mutant, limit, likely.get(mutant.title)), mutants))
     return ([r for r in results if isinstance(r, Verdict)], [r for r in results if isinstance(r, MutantError)])

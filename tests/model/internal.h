@@ -146,7 +146,7 @@ struct options {
     int preemptions, stale, spurious, weak_failures, clock_jumps, stop_at;
     uint64_t max_executions;
     double seconds, rate;
-    const char *only, *replay, *stats, *killed, *sites_under, *explain;
+    const char *only, *replay, *stats, *killed, *wanted, *sites, *sites_under, *explain;
 };
 
 struct statistics {
@@ -318,6 +318,9 @@ void symbol_resolve(const void *const *sites, int count, struct place *places);
 /* mutate.c */
 int mutate_order(int order, enum kind kind, bool failure, const void *site);
 bool mutate_drops_wake(const void *site);
+void mutate_begin_recording(void);
+void mutate_end_recording(void);
+void mutate_note_recorded(void);
 int mutate_scenario(void);
 bool is_finding(enum mc_failure failure); /* a bug of the code under test: no pass, no step bound, no model limit */
 void mutate_list(void);

@@ -26,8 +26,10 @@ static const char usage[] =
     "  --mutate             explore every mutant; the exit status is 0 even if some survive\n"
     "  --explain TEXT       with --mutate: only mutants whose name contains TEXT, with the traces of their failures\n"
     "  --under TEXT         only mutants whose file name contains TEXT\n"
+    "  --wanted FILE        only mutants in FILE\n"
     "  --killed FILE        skip the mutants in FILE, and add those that are killed\n"
     "  --stats FILE         append a line of statistics for each scenario\n"
+    "  --sites FILE         append which mutants each scenario has\n"
     "  --until-failure      run no scenario after the first in which something was found\n";
 
 /* Options that take an argument; the setters are told which. */
@@ -61,6 +63,10 @@ static const char **text_option(const char *name) {
         return &options->replay;
     if (!strcmp(name, "--stats"))
         return &options->stats;
+    if (!strcmp(name, "--wanted"))
+        return &options->wanted;
+    if (!strcmp(name, "--sites"))
+        return &options->sites;
     if (!strcmp(name, "--killed"))
         return &options->killed;
     if (!strcmp(name, "--explain"))
@@ -164,8 +170,19 @@ static bool naive_agrees(void) {
     return same;
 }
 
-static bool run(const struct mc_scenario *scenario) {
+/* Scenarios that are broken on purpose have no mutants. */
+static void search_and_note_sites(const struct mc_scenario *scenario) {
+    const bool noted = mc.options.sites && scenario->expect == MC_PASS;
+    if (noted)
+        mutate_begin_recording();
     explore();
+    mutate_end_recording();
+    if (noted)
+        mutate_note_recorded();
+}
+
+static bool run(const struct mc_scenario *scenario) {
+    search_and_note_sites(scenario);
     bool expected = mc.failure == scenario->expect && (!scenario->says || strstr(mc.message, scenario->says));
     bool same_outcomes =
         mc.failure != MC_PASS || !scenario->outcomes || outcome_check(scenario->outcomes, mc.statistics.complete);

@@ -47,7 +47,7 @@ static int find_site(const void *address, enum site_kind site_kind) {
 }
 
 static void record(const void *address, enum site_kind site_kind, enum kind kind, int order) {
-    if (find_site(address, site_kind) >= 0)
+    if (mc.statistics.executions + mc.statistics.blocked >= SITE_EXECUTIONS || find_site(address, site_kind) >= 0)
         return;
     if (site_count == MAX_SITES)
         execution_failed(MC_MODEL_LIMIT, address, NULL, "more than %d mutation sites", MAX_SITES);
@@ -135,22 +135,48 @@ static void resolve_sites(void) {
     }
 }
 
-static void collect_mutants(void) {
-    uint64_t limit = mc.options.max_executions;
+/* The search from here to mutate_end_recording has its sites remembered. */
+void mutate_begin_recording(void) {
     site_count = mutant_count = 0;
-    mc.options.max_executions = limit && limit < SITE_EXECUTIONS ? limit : SITE_EXECUTIONS;
     recording = true;
-    explore();
+}
+
+void mutate_end_recording(void) {
     recording = false;
-    mc.options.max_executions = limit;
+}
+
+static void name_mutants(void) {
     resolve_sites();
     for (int i = 0; i < site_count; i++)
         add_mutants_of(i);
 }
 
-/* The file of the killed: one name per line, shared by all scenarios of a run of the gate. */
-static bool is_known_killed(const char *name) {
-    FILE *file = mc.options.killed ? fopen(mc.options.killed, "r") : NULL;
+static void collect_mutants(void) {
+    uint64_t limit = mc.options.max_executions;
+    mc.options.max_executions = limit && limit < SITE_EXECUTIONS ? limit : SITE_EXECUTIONS;
+    mutate_begin_recording();
+    explore();
+    mutate_end_recording();
+    mc.options.max_executions = limit;
+    name_mutants();
+}
+
+/* Which mutants the scenario that was recorded has: the gate asks only those for a mutant that have it. */
+void mutate_note_recorded(void) {
+    FILE *file = fopen(mc.options.sites, "a");
+    if (!file) {
+        perror(mc.options.sites);
+        exit(2);
+    }
+    name_mutants();
+    for (int i = 0; i < mutant_count; i++)
+        fprintf(file, "%s\t%s\n", mc.scenario->name, mutants[i].name);
+    fclose(file);
+}
+
+/* One name per line, and what else is said of it behind a tab. */
+static bool is_named_in(const char *path, const char *name) {
+    FILE *file = path ? fopen(path, "r") : NULL;
     char line[256];
     bool found = false;
     while (file && !found && fgets(line, sizeof line, file)) {
@@ -185,7 +211,9 @@ int mutate_scenario(void) {
     for (int i = 0; i < mutant_count; i++) {
         if (mc.options.explain && !strstr(mutants[i].name, mc.options.explain))
             continue;
-        if (is_known_killed(mutants[i].name)) {
+        if (mc.options.wanted && !is_named_in(mc.options.wanted, mutants[i].name))
+            continue;
+        if (is_named_in(mc.options.killed, mutants[i].name)) { /* shared by all scenarios of a run of the gate */
             printf("  %-8s %s  [by an earlier scenario]\n", "killed", mutants[i].name);
             continue;
         }
