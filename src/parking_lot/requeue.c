@@ -106,26 +106,27 @@ static unsigned count(const struct plc_bucket *bucket, struct plc_lot_key key, u
 }
 
 /* There may be tasks among them, which are never moved. */
-static void look(struct crowd *crowd, struct plc_lot_key from, const struct plc_notify_all_ops *ops, void *context,
-                 bool both_locked) {
+static void look(struct crowd *crowd, struct plc_lot_key from) {
     const unsigned few = PLC_BROADCAST_WAKES * plc_os_processor_count();
     unsigned found = count(crowd->pair.from, from, few + 1);
     crowd->many = found > few;
-    crowd->moves = found != 0 && crowd->pair.from->tasks == 0 && ops->may_move(context, crowd->many, both_locked);
+    crowd->moves = found != 0 && crowd->pair.from->tasks == 0;
 }
 
 static struct crowd lock_crowd(struct plc_lot_key from, struct plc_lot_key to, const struct plc_notify_all_ops *ops,
                                void *context) {
     struct plc_bucket *bucket = plc_bucket_lock(from.address);
     struct crowd crowd = {.pair = {bucket, bucket}};
-    look(&crowd, from, ops, context, false);
+    look(&crowd, from);
+    crowd.moves = crowd.moves && ops->may_move(context, crowd.many, false);
     if (!crowd.moves)
         return crowd;
     if (!plc_bucket_try_lock_too(bucket, to.address, &crowd.pair)) {
         plc_bucket_unlock(bucket);
         crowd.pair = plc_bucket_lock_pair(from.address, to.address);
+        look(&crowd, from);
     }
-    look(&crowd, from, ops, context, true);
+    crowd.moves = crowd.moves && ops->may_move(context, crowd.many, true);
     return crowd;
 }
 
