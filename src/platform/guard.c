@@ -77,14 +77,13 @@ void plc_signals_may_cancel_(void) {
     switch_on(PLC_OS_GUARD_CANCELLATION);
 }
 
-static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
-
 /* Blocks all signals but faults', and adds them to *mask as well if there is one. */
 static void block_signals(sigset_t *before, sigset_t *mask) {
     sigset_t blocked;
     (void)sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-        (void)sigdelset(&blocked, faults[i]);
+    for (int number = 1; number < NSIG; number++)
+        if (plc_signal_is_fault(number))
+            (void)sigdelset(&blocked, number);
     (void)pthread_sigmask(SIG_BLOCK, &blocked, before);
     for (int number = 1; mask && number < NSIG; number++)
         if (sigismember(&blocked, number) == 1)

@@ -21,6 +21,22 @@ PLC_BEGIN_DECLS
 
    Both kinds may be in force at the same time. */
 
+/* Signals of faults come from what their thread does, and not from inside libplc: they are never blocked. */
+static inline bool plc_signal_is_fault(int number) {
+    switch (number) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+    case SIGTRAP:
+    case SIGSYS:
+    case SIGABRT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Handlers that do not put themselves off are none of this one's business. */
 PLC_API void plc_signals_put_themselves_off_(void);
 

@@ -159,22 +159,6 @@ dropin_handler dropin_stands_for(dropin_handler installed) {
     return installed;
 }
 
-/* Faults do not come from inside libplc, and programs that handle nothing else are many. */
-static bool is_fault(int number) {
-    switch (number) {
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGILL:
-    case SIGFPE:
-    case SIGTRAP:
-    case SIGSYS:
-    case SIGABRT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool can_be_put_off(int number, int flags) {
     switch (number) {
     case SIGCONT:
@@ -191,7 +175,7 @@ static bool can_be_put_off(int number, int flags) {
 
 dropin_handler dropin_stand_in(int number, int flags, dropin_handler installed) {
     dropin_handler handler = dropin_stands_for(installed); /* a program may have read a stand-in by a raw system call */
-    if (!is_function(handler) || is_fault(number))
+    if (!is_function(handler) || plc_signal_is_fault(number)) /* programs that handle nothing but faults are many */
         return handler;
     if (can_be_put_off(number, flags)) {
         bool has_information = (flags & SA_SIGINFO) != 0;
