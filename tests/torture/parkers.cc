@@ -89,44 +89,33 @@ class Mailbox {
     size_t copy_ = ~size_t{0};
 };
 
+/* A parker of either kind, by its three calls. */
+template <typename Parker, void (*unpark_it)(Parker *), void (*park_on)(Parker *),
+          bool (*park_on_until)(Parker *, plc_deadline_t)>
 class OfParker final : public Mailbox {
   protected:
     void unpark() override {
-        plc_parker_unpark(&parker_);
+        unpark_it(&parker_);
     }
     bool park_until_letter(plc_deadline_t deadline) override {
         return take_or_park([&] {
             if (!plc_deadline_is_never(deadline))
-                return plc_parker_park_until(&parker_, deadline);
-            plc_parker_park(&parker_);
+                return park_on_until(&parker_, deadline);
+            park_on(&parker_);
             return true;
         });
     }
 
   private:
-    plc_parker_t parker_ = PLC_PARKER_INIT;
+    Parker parker_ = {}; /* as both initialisers have it */
 };
 
-class OfWordParker final : public Mailbox {
-  protected:
-    void unpark() override {
-        plc_word_parker_unpark(&parker_);
-    }
-    bool park_until_letter(plc_deadline_t deadline) override {
-        return take_or_park([&] {
-            if (!plc_deadline_is_never(deadline))
-                return plc_word_parker_park_until(&parker_, deadline);
-            plc_word_parker_park(&parker_);
-            return true;
-        });
-    }
+using OfTokenParker = OfParker<plc_parker_t, plc_parker_unpark, plc_parker_park, plc_parker_park_until>;
+using OfWordParker =
+    OfParker<plc_word_parker_t, plc_word_parker_unpark, plc_word_parker_park, plc_word_parker_park_until>;
 
-  private:
-    plc_word_parker_t parker_ = PLC_WORD_PARKER_INIT;
-};
-
-/* Each of the owner's threads parks on its own; who posts wakes what was registered last, or nobody. */
-class OfPlace final : public Mailbox {
+/* Who waits registers a waker; who posts wakes what was registered last, or nobody. */
+class OfPlace : public Mailbox {
   public:
     ~OfPlace() override {
         plc_waker_t left = plc_atomic_waker_take(&place_);
@@ -137,6 +126,13 @@ class OfPlace final : public Mailbox {
     void unpark() override {
         plc_atomic_waker_wake(&place_);
     }
+
+    plc_atomic_waker_t place_ = PLC_ATOMIC_WAKER_INIT;
+};
+
+/* Each of the owner's threads parks on its own. */
+class OfUnparker final : public OfPlace {
+  protected:
     bool park_until_letter(plc_deadline_t deadline) override {
         plc_unparker_t *const mine = plc_unparker_current();
         if (!mine)
@@ -148,22 +144,10 @@ class OfPlace final : public Mailbox {
         plc_unparker_drop(mine);
         return taken;
     }
-
-  private:
-    plc_atomic_waker_t place_ = PLC_ATOMIC_WAKER_INIT;
 };
 
-class OfBlockOn final : public Mailbox {
-  public:
-    ~OfBlockOn() override {
-        plc_waker_t left = plc_atomic_waker_take(&place_);
-        plc_waker_drop(&left);
-    }
-
+class OfBlockOn final : public OfPlace {
   protected:
-    void unpark() override {
-        plc_atomic_waker_wake(&place_);
-    }
     bool park_until_letter(plc_deadline_t deadline) override {
         const plc_block_on_status status = plc_block_on_until(poll, this, deadline);
         if (status == PLC_BLOCK_ON_NO_MEMORY)
@@ -177,16 +161,15 @@ class OfBlockOn final : public Mailbox {
         plc_atomic_waker_register_by_ref(&self->place_, waker);
         return self->take() ? PLC_POLL_READY : PLC_POLL_PENDING;
     }
-    plc_atomic_waker_t place_ = PLC_ATOMIC_WAKER_INIT;
 };
 
 class Parkers final : public Part {
   public:
     explicit Parkers(const Configuration &configuration) {
         for (size_t i = 0; i < configuration.threads; ++i) {
-            mailboxes_.push_back(std::make_unique<OfParker>());
+            mailboxes_.push_back(std::make_unique<OfTokenParker>());
             mailboxes_.push_back(std::make_unique<OfWordParker>());
-            mailboxes_.push_back(std::make_unique<OfPlace>());
+            mailboxes_.push_back(std::make_unique<OfUnparker>());
             mailboxes_.push_back(std::make_unique<OfBlockOn>());
         }
     }
