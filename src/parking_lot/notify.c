@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Notifying one waiter: preferably one that is awake, which is woken, or moved to another key if that is better. */
+#include "parking_lot/patience.h"
 #include "parking_lot/wake_list.h"
 #include "platform/platform.h"
 #include "platform/tuning.h"
@@ -36,10 +37,7 @@ static struct plc_waiter *find_awake(const struct plc_bucket *bucket, struct plc
 
 /* Is it the first waiter's turn, whoever else is awake? */
 static bool is_overdue(struct plc_waiter *first) {
-    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    if (first->passed_over_since == 0)
-        first->passed_over_since = now;
-    return now - first->passed_over_since > PLC_NOTIFY_PASS_NS;
+    return plc_is_overdue(&first->passed_over_since, PLC_NOTIFY_PASS_NS);
 }
 
 static struct pick pick(struct plc_bucket *bucket, struct plc_lot_key key) {

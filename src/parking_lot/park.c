@@ -172,6 +172,12 @@ bool plc_waiter_take_out(struct plc_bucket *bucket, struct plc_waiter *waiter) {
     return at != NULL;
 }
 
+void plc_waiting_take_out(struct plc_bucket *bucket, struct plc_waiting *waiting, bool is_owner) {
+    plc_waiter_take_out(bucket, waiting->waiter);
+    waiting->is_queued = false;
+    waiting->is_owner = is_owner;
+}
+
 enum leaving {
     LEFT,     /* it is out of the queue, by itself */
     PROMISED, /* another thread has promised to wake it, or has woken it */
@@ -185,8 +191,7 @@ static enum leaving leave(struct plc_waiting *waiting) {
     struct plc_bucket *bucket = plc_bucket_lock_of_waiter(waiter);
     if (waiter->state == PLC_WAITER_QUEUED) {
         /* Not found: this is the child of a fork made from a signal handler, where the lot was emptied. */
-        plc_waiter_take_out(bucket, waiter);
-        waiting->is_queued = false;
+        plc_waiting_take_out(bucket, waiting, false);
         plc_thread_parker_timed_out(&waiter->parker);
         if (ops->timed_out) {
             struct plc_lot_key key = plc_lot_key(waiter->address, waiter->kind);

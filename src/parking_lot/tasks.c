@@ -48,13 +48,6 @@ bool plc_tasks_sleep_(const struct plc_bucket *bucket, struct plc_lot_key key) {
     return waiter != NULL;
 }
 
-bool plc_task_is_overdue(struct plc_waiter *task, int64_t patience_ns) {
-    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    if (task->summoned_at == 0)
-        task->summoned_at = now;
-    return now - task->summoned_at > patience_ns;
-}
-
 /* With the bucket locked: takes up to so many wakers of tasks that are due at the address. */
 static size_t take_wakers(struct plc_bucket *bucket, const void *address, plc_waker_t *wakers) {
     size_t count = 0;

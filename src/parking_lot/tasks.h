@@ -81,9 +81,6 @@ static inline bool plc_tasks_sleep(const struct plc_bucket *bucket, struct plc_l
     return PLC_UNLIKELY(bucket->tasks) && plc_tasks_sleep_(bucket, key);
 }
 
-/* A task that was woken is waited for only so long, from when this is first asked: is it longer? */
-bool plc_task_is_overdue(struct plc_waiter *task, int64_t patience_ns);
-
 /* ---- With no bucket locked */
 
 /* Wakes the tasks that are due at the address. */

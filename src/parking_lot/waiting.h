@@ -57,5 +57,8 @@ bool plc_waiting_nap(struct plc_waiting *waiting, plc_deadline_t deadline);
 /* With the bucket locked: takes the waiter out of the queue, if it is there. */
 bool plc_waiter_take_out(struct plc_bucket *bucket, struct plc_waiter *waiter);
 
+/* The same by its owner, whose wait is over: with what it waited for, or without. */
+void plc_waiting_take_out(struct plc_bucket *bucket, struct plc_waiting *waiting, bool is_owner);
+
 PLC_END_DECLS
 #endif

@@ -3,6 +3,7 @@
 #include "sync/mutex_queue.h"
 
 #include "parking_lot/observer.h"
+#include "parking_lot/patience.h"
 #include "parking_lot/queue.h"
 #include "parking_lot/thread.h"
 #include "parking_lot/waiting.h"
@@ -68,14 +69,6 @@ enum verdict {
     SLEEP,       /* beaten for a whole slice: sleep until it is handed over */
 };
 
-/* With the bucket locked: the waiter leaves the queue by itself, with the mutex or without. */
-static enum verdict leave(struct plc_waiting *waiting, struct plc_bucket *bucket, enum verdict verdict) {
-    plc_waiter_take_out(bucket, waiting->waiter);
-    waiting->is_queued = false;
-    waiting->is_owner = verdict == MINE;
-    return verdict;
-}
-
 /* With the bucket locked: takes the mutex if it is free, or settles how to wait on. slice_over, too_late: it is that
  * late. In *until: for how long the mutex is reserved for a task, in whose way only who is too late may get; 0: it is not. */
 static enum verdict inherit(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiting *waiting, bool slice_over,
@@ -90,12 +83,15 @@ static enum verdict inherit(plc_mutex_t *mutex, struct plc_bucket *bucket, struc
     slice_over = slice_over && !kept_out; /* nobody sleeps beside a free mutex */
     bool parked_if_held = too_late ? more : slice_over;
     bool claimed_if_held = claimed || (slice_over && !too_late);
+    bool taken = false;
     if (kept_out)
         mark(mutex, marks(parked_if_held, claimed_if_held));
-    else if (take_or_mark(mutex, marks(more, claimed), marks(parked_if_held, claimed_if_held)))
-        return leave(waiting, bucket, MINE);
-    if (too_late)
-        return leave(waiting, bucket, GIVE_UP);
+    else
+        taken = take_or_mark(mutex, marks(more, claimed), marks(parked_if_held, claimed_if_held));
+    if (taken || too_late) {
+        plc_waiting_take_out(bucket, waiting, taken);
+        return taken ? MINE : GIVE_UP;
+    }
     waiter->phase = slice_over ? WANTS : ARRIVED;
     waiter->state = slice_over ? PLC_WAITER_QUEUED : PLC_WAITER_SUMMONED;
     plc_thread_parker_prepare_park(&waiter->parker, slice_over);
@@ -108,13 +104,6 @@ static void leave_on_time_out(void *context, const void *key, bool was_last) {
 }
 
 static const struct plc_park_ops leaving = {.timed_out = leave_on_time_out, .flags = PLC_PARK_CANCELLABLE};
-
-/* On the monotonic clock: when a nap ends that begins now. */
-static plc_deadline_t end_of_nap(int64_t now, int64_t nap, int64_t slice_end, plc_deadline_t deadline) {
-    int64_t left = plc_deadline_is_never(deadline) ? nap : deadline.ns - plc_os_now_ns(deadline.clock);
-    int64_t end = now + (nap < left ? nap : left);
-    return (plc_deadline_t){end < slice_end ? end : slice_end, PLC_CLOCK_MONOTONIC};
-}
 
 /* Waits on in the queue until the mutex is ours, or the deadline has passed. */
 static bool be_heir(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadline_t deadline) {
@@ -146,7 +135,7 @@ static bool be_heir(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadlin
             now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
             slice_end = now + PLC_MUTEX_SLICE_NS;
         }
-        plc_deadline_t nap_end = end_of_nap(now, nap, until ? until : slice_end, deadline);
+        plc_deadline_t nap_end = plc_end_of_nap(now, nap, until ? until : slice_end, deadline);
         plc_thread_parker_park_until(&waiter->parker, nap_end, NULL);
         now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
         nap *= 2;
@@ -176,27 +165,34 @@ static bool take_or_join(plc_mutex_t *mutex, struct plc_bucket *bucket, struct p
     return false;
 }
 
+/* The same in the quiet. */
+static bool take_or_join_quietly(plc_mutex_t *mutex, uint8_t *quiet, struct plc_bucket *bucket,
+                                 struct plc_waiting *waiting) {
+    if (plc_quiet_take_or_ask(mutex, quiet))
+        return true;
+    plc_waiting_enqueue(bucket, waiting, key_of_threads(mutex), PLC_PARK_NO_SPIN);
+    waiting->waiter->phase = QUIET;
+    return false;
+}
+
 /* Not inlined: all of it is within the clean-up of its caller (parking_lot/undo.h). */
 static __attribute__((noinline)) bool queue_up_within(struct plc_waiting *waiting, plc_mutex_t *mutex, uint8_t *quiet,
                                                       plc_deadline_t deadline) {
     struct plc_bucket *bucket = plc_bucket_lock(mutex);
     bool is_quiet = plc_quiet_lasts(quiet);
-    bool owned = is_quiet ? plc_quiet_take_or_ask(mutex, quiet) : take_or_join(mutex, bucket, waiting, deadline);
-    if (is_quiet && !owned)
-        plc_waiting_enqueue(bucket, waiting, key_of_threads(mutex), PLC_PARK_NO_SPIN);
-    if (is_quiet)
-        waiting->waiter->phase = QUIET;
+    bool owned =
+        is_quiet ? take_or_join_quietly(mutex, quiet, bucket, waiting) : take_or_join(mutex, bucket, waiting, deadline);
     bool is_heir = !owned && waiting->waiter->phase == ARRIVED;
     waiting->is_owner = owned;
     plc_bucket_unlock(bucket);
-    if (!owned) {
-        plc_watch_begin(&waiting->watch, key_of_threads(mutex), 0);
-        if (!is_heir)
-            owned = is_quiet ? plc_quiet_wait(waiting, mutex, deadline) : plc_waiting_sleep(waiting, deadline);
-        if (is_heir || (owned && !waiting->is_owner && waiting->waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED))
-            owned = be_heir(mutex, waiting, deadline);
-        plc_watch_end(&waiting->watch, owned ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
-    }
+    if (owned)
+        return true;
+    plc_watch_begin(&waiting->watch, key_of_threads(mutex), 0);
+    if (!is_heir)
+        owned = is_quiet ? plc_quiet_wait(waiting, mutex, deadline) : plc_waiting_sleep(waiting, deadline);
+    if (is_heir || (owned && !waiting->is_owner && waiting->waiter->unpark_token == PLC_MUTEX_TOKEN_SUMMONED))
+        owned = be_heir(mutex, waiting, deadline);
+    plc_watch_end(&waiting->watch, owned ? PLC_DEBUG_WOKEN : PLC_DEBUG_TIMED_OUT);
     return owned;
 }
 
@@ -292,10 +288,7 @@ static struct plc_waiter *summon(struct plc_waiter *waiter) {
 
 /* It was overtaken once when this is asked first, and its time runs from then on. */
 static bool is_stuck(struct plc_waiter *heir) {
-    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    if (heir->summoned_at == 0)
-        heir->summoned_at = now;
-    return now - heir->summoned_at > PLC_MUTEX_STUCK_NS;
+    return plc_is_overdue(&heir->summoned_at, PLC_MUTEX_STUCK_NS);
 }
 
 /* With the bucket locked: what an unlock does for the first waiter. Returns the thread to wake, if any. */

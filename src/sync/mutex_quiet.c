@@ -2,6 +2,7 @@
 /* The quiet time of a mutex: nobody has had to queue for it yet, and it is unlocked by a plain store. How that ends. */
 #include "sync/mutex_quiet.h"
 
+#include "parking_lot/patience.h"
 #include "parking_lot/queue.h"
 #include "parking_lot/waiting.h"
 #include "platform/tuning.h"
@@ -81,23 +82,17 @@ enum look {
     NAP,     /* still held */
 };
 
-static enum look leave(struct plc_waiting *waiting, struct plc_bucket *bucket, enum look look) {
-    plc_waiter_take_out(bucket, waiting->waiter);
-    waiting->is_queued = false;
-    waiting->is_owner = look == MINE;
-    return look;
-}
-
 /* With the bucket locked. */
 static enum look look_at(plc_mutex_t *mutex, struct plc_bucket *bucket, struct plc_waiting *waiting, bool too_late) {
     if (waiting->waiter->phase != QUIET)
         return OVER;
-    if (take(mutex))
-        return leave(waiting, bucket, MINE);
-    if (!too_late)
+    bool taken = take(mutex);
+    if (!taken && !too_late)
         return NAP;
-    plc_thread_parker_timed_out(&waiting->waiter->parker);
-    return leave(waiting, bucket, GIVE_UP);
+    if (!taken)
+        plc_thread_parker_timed_out(&waiting->waiter->parker);
+    plc_waiting_take_out(bucket, waiting, taken);
+    return taken ? MINE : GIVE_UP;
 }
 
 static enum look look_after_nap(plc_mutex_t *mutex, struct plc_waiting *waiting, plc_deadline_t deadline) {
@@ -111,21 +106,13 @@ static enum look look_after_nap(plc_mutex_t *mutex, struct plc_waiting *waiting,
     return look;
 }
 
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static plc_deadline_t end_of_nap(int64_t nap, plc_deadline_t deadline) {
-    if (plc_deadline_has_passed(deadline))
-        nap = 0;
-    else if (!plc_deadline_is_never(deadline))
-        nap = earlier(nap, deadline.ns - plc_os_now_ns(deadline.clock));
-    return (plc_deadline_t){plc_os_now_ns(PLC_CLOCK_MONOTONIC) + nap, PLC_CLOCK_MONOTONIC};
+    return plc_end_of_nap(plc_os_now_ns(PLC_CLOCK_MONOTONIC), nap, INT64_MAX, deadline);
 }
 
 static int64_t longest_nap(plc_deadline_t deadline) {
     bool follows_the_clock = deadline.clock == PLC_CLOCK_REALTIME && !plc_deadline_is_never(deadline);
-    return follows_the_clock ? earlier(PLC_QUIET_LONGEST_NAP_NS, PLC_QUIET_LONGEST_REALTIME_NAP_NS)
+    return follows_the_clock ? plc_earlier(PLC_QUIET_LONGEST_NAP_NS, PLC_QUIET_LONGEST_REALTIME_NAP_NS)
                              : PLC_QUIET_LONGEST_NAP_NS;
 }
 
@@ -140,7 +127,7 @@ bool plc_quiet_wait(struct plc_waiting *waiting, plc_mutex_t *mutex, plc_deadlin
         case GIVE_UP:
             return false;
         case NAP:
-            nap = earlier(nap * 2, longest_nap(deadline));
+            nap = plc_earlier(nap * 2, longest_nap(deadline));
             break;
         }
     }

@@ -2,6 +2,7 @@
 /* Tasks that wait for the one-byte mutex, in the same queue as the threads. */
 #include "sync/mutex_tasks.h"
 
+#include "parking_lot/patience.h"
 #include "platform/platform.h"
 #include "platform/tuning.h"
 #include "sync/mutex.h"
@@ -107,7 +108,7 @@ static struct plc_waiter *first_of_use(const struct plc_bucket *bucket, const pl
         if (waiter->kind != PLC_WAITER_MUTEX_TASK)
             continue;
         *any = true;
-        if (waiter->state == PLC_WAITER_QUEUED || !plc_task_is_overdue(waiter, PLC_MUTEX_STUCK_NS))
+        if (waiter->state == PLC_WAITER_QUEUED || !plc_is_overdue(&waiter->summoned_at, PLC_MUTEX_STUCK_NS))
             break;
     }
     return waiter;

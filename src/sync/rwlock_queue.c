@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The queue of the reader-writer lock: joining it, and what a waiter does when it is summoned. */
 #include "parking_lot/observer.h"
+#include "parking_lot/patience.h"
 #include "parking_lot/waiting.h"
 #include "platform/platform.h"
 #include "platform/tuning.h"
@@ -85,9 +86,7 @@ static enum verdict inherit(struct entrant *entrant, struct plc_bucket *bucket, 
     enum plc_rwlock_outcome outcome = take_or_mark(entrant, marks_without, too_late ? marks_without : marks_with);
     if (outcome == KEPT_OUT && !too_late)
         return wait_on(waiter, naps);
-    plc_waiter_take_out(bucket, waiter);
-    entrant->waiting.is_queued = false;
-    entrant->waiting.is_owner = outcome == TAKEN;
+    plc_waiting_take_out(bucket, &entrant->waiting, outcome == TAKEN);
     if (outcome == KEPT_OUT)
         return GIVE_UP;
     if (is_first) { /* relaxed: who has set W or U by now will look at Q when it gives them up (I3) */
@@ -96,14 +95,6 @@ static enum verdict inherit(struct entrant *entrant, struct plc_bucket *bucket, 
             plc_rwlock_serve_tasks_(lock, bucket, wakes);
     }
     return outcome == TAKEN ? MINE : REFUSED;
-}
-
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t time_left(plc_deadline_t deadline) {
-    return plc_deadline_is_never(deadline) ? INT64_MAX / 2 : deadline.ns - plc_os_now_ns(deadline.clock);
 }
 
 /* The waiter was woken, and is still in the queue: it takes the lock, or gives up, or goes on sleeping there. */
@@ -123,9 +114,7 @@ static enum verdict answer_summons(struct entrant *entrant) {
             plc_thread_parker_park(&waiter->parker, NULL); /* the wake has come, or is on its way */
         if (verdict != NAP)
             return verdict;
-        plc_deadline_t nap_end = {earlier(now + earlier(nap, time_left(entrant->deadline)), slice_end),
-                                  PLC_CLOCK_MONOTONIC};
-        plc_thread_parker_park_until(&waiter->parker, nap_end, NULL);
+        plc_thread_parker_park_until(&waiter->parker, plc_end_of_nap(now, nap, slice_end, entrant->deadline), NULL);
         nap *= 2;
     }
 }

@@ -2,6 +2,7 @@
 /* Tasks that wait for the reader-writer lock, in the same queue as the threads. */
 #include "sync/rwlock_tasks.h"
 
+#include "parking_lot/patience.h"
 #include "platform/platform.h"
 #include "platform/tuning.h"
 #include "sync/rwlock.h"
@@ -60,7 +61,7 @@ void plc_rwlock_summon_tasks_(const plc_rwlock_t *lock, struct plc_bucket *bucke
             continue;
         if (is_task && waiter->state == PLC_WAITER_QUEUED)
             summon(waiter, wakes);
-        else if (is_task && plc_task_is_overdue(waiter, PLC_RWLOCK_SLICE_NS))
+        else if (is_task && plc_is_overdue(&waiter->summoned_at, PLC_RWLOCK_SLICE_NS))
             continue;
         taken |= waiter->park_token & (WRITER | UPGRADABLE);
     }
