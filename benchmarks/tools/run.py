@@ -173,20 +173,25 @@ def run_preloaded(options, binary, library, stages, prefix, wanted, flags, round
 
 
 def run_growth(options, binary, stages):
-    """A process for each round, for the tables of the lots never shrink."""
+    """A process for each round and peer: the tables of the lots never shrink, nor does the kernel's of a process's futexes,
+    which libplc makes larger."""
     wanted, peers = re.compile(options.filter or "."), chosen_peers(options)
     peers = GROWTH_PEERS if peers is None else peers & GROWTH_PEERS
     cells = list_cells("growth", binary)
     if not any(wanted.search(cell) and peer in peers for cell, peer in cells):
         return []
+    present = sorted({peer for cell, peer in cells if peer in peers and wanted.search(cell)})
+    shuffler = random.Random(options.seed)
     rows, rounds = [], min(options.rounds, GROWTH_ROUNDS)
     for number in range(rounds):
-        if interrupted:
-            break
         stages.step("Growth: round %d of %d" % (number + 1, rounds))
-        extra = ["--rounds=1", "--first-round=%d" % number, "--seed=%d" % (options.seed + number),
-                 "--peers=" + ",".join(sorted(peers)), "--benchmark_filter=" + (options.filter or ".")]
-        rows += run_binary(options, binary, "growth", extra)["benchmarks"]
+        shuffler.shuffle(present)
+        for peer in present:
+            if interrupted:
+                return rows
+            extra = ["--rounds=1", "--first-round=%d" % number, "--seed=%d" % (options.seed + number),
+                     "--peers=" + peer, "--benchmark_filter=" + (options.filter or ".")]
+            rows += run_binary(options, binary, "growth", extra)["benchmarks"]
     return rows
 
 

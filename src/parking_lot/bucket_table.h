@@ -32,6 +32,11 @@ uint32_t plc_bucket_table_incarnation(void);
 /* Says that an unpark walked past more waiters of other keys than it should have. */
 void plc_bucket_table_wish_to_grow(void);
 
+/* So many threads wait, as the caller, who is about to, has seen: it is to tell the system when it sleeps, if that was not told of as
+   many before. */
+void plc_bucket_table_note_crowd(uint32_t threads);
+void plc_bucket_table_tell_crowd(void);
+
 /* Locks the bucket of an address. */
 struct plc_bucket *plc_bucket_lock(const void *address);
 

@@ -33,6 +33,29 @@ static bool is_loaded(const struct plc_bucket_table *table) {
     return waiters * stride * 2 >= size_of(table);
 }
 
+/* ---- What the system makes of many sleepers is beyond the table: its own may be smaller (platform/linux.c). It takes a hundredth of a
+   second to make that larger, so this is done seldom and for many more than there are, by a thread that has
+   joined a long queue, once nobody takes it for one that is awake. */
+
+void plc_bucket_table_note_crowd(uint32_t threads) {
+    if (threads >= PLC_CROWD &&
+        threads >= plc_load_relaxed(&plc_table_state()->expected)) /* relaxed: a hint, as below */
+        plc_thread_self()->crowd = threads;
+}
+
+void plc_bucket_table_tell_crowd(void) {
+    struct plc_table_state *state = plc_table_state();
+    uint32_t crowd = plc_thread_self()->crowd;
+    uint32_t expected = crowd < PLC_CROWD_MOST / PLC_CROWD_ROOM ? crowd * PLC_CROWD_ROOM : PLC_CROWD_MOST;
+    plc_thread_self()->crowd = 0;
+    if (expected <= plc_load_relaxed(&state->expected))
+        return;
+    plc_store_relaxed(&state->expected, expected);
+    plc_os_expect_sleepers(expected);
+}
+
+/* ---- */
+
 /* The header and the buckets in one piece of memory; the header takes a bucket's room. */
 static struct plc_bucket_table *make_table(unsigned bits) {
     size_t size = (((size_t)1 << bits) + 1) * sizeof(struct plc_bucket);
@@ -83,9 +106,11 @@ static bool begin_to_grow(struct plc_bucket_table *table) {
     if (table->bits == PLC_MAX_TABLE_BITS || !is_loaded(table))
         return false;
     table->larger = make_table(table->bits + 2 <= PLC_MAX_TABLE_BITS ? table->bits + 2 : PLC_MAX_TABLE_BITS);
-    if (table->larger)
-        table->larger->previous = table;
-    return table->larger;
+    if (!table->larger)
+        return false;
+    table->larger->previous = table;
+    plc_bucket_table_note_crowd((uint32_t)(size_of(table) / 2)); /* there are as many, or it would not grow */
+    return true;
 }
 
 static void consider_growth(struct plc_table_state *state) {

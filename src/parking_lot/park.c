@@ -126,6 +126,13 @@ void plc_waiting_end(struct plc_waiting *waiting) {
 
 /* ---- Into the queue */
 
+/* The bucket is locked, and its queue has become longer. */
+static void notice_crowd(const struct plc_bucket *bucket) {
+    uint32_t threads = plc_load_relaxed(&bucket->waiters) - bucket->tasks; /* relaxed: changed under this lock */
+    if (PLC_UNLIKELY(threads % PLC_CROWD == 0))
+        plc_bucket_table_note_crowd(threads);
+}
+
 void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, struct plc_lot_key key, unsigned flags) {
     plc_store_relaxed(&waiter->address, key.address); /* relaxed: the bucket's lock publishes it */
     waiter->kind = key.kind;
@@ -140,6 +147,7 @@ void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, st
         plc_queue_push_front(bucket, waiter);
     else
         plc_queue_push_back(bucket, waiter);
+    notice_crowd(bucket);
 }
 
 void plc_waiting_enqueue(struct plc_bucket *bucket, struct plc_waiting *waiting, struct plc_lot_key key,
@@ -209,6 +217,12 @@ static enum leaving leave(struct plc_waiting *waiting) {
 
 static const struct plc_sleep_hooks admit_cancellation = {plc_os_sleep_begins, plc_os_sleep_ends, NULL};
 
+/* To be chosen for a wake that somebody awake would answer at once is no good meanwhile. */
+static void tell_of_crowd(struct plc_waiter *waiter) {
+    plc_thread_parker_fall_asleep(&waiter->parker);
+    plc_bucket_table_tell_crowd();
+}
+
 /* Not inlined: the caller's clean-up is tied to this call, and must cover all that a cancellation can interrupt. */
 __attribute__((noinline)) bool plc_waiting_nap(struct plc_waiting *waiting, plc_deadline_t deadline) {
     const struct plc_park_ops *ops = waiting->ops;
@@ -221,6 +235,8 @@ __attribute__((noinline)) bool plc_waiting_nap(struct plc_waiting *waiting, plc_
         hooks = &admit_cancellation;
     if (!plc_deadline_is_never(deadline))
         return plc_thread_parker_park_until(&waiter->parker, deadline, hooks);
+    if (PLC_UNLIKELY(plc_thread_self()->crowd != 0))
+        tell_of_crowd(waiter);
     plc_thread_parker_park(&waiter->parker, hooks);
     return true;
 }

@@ -31,6 +31,7 @@ struct plc_table_state {
     uint32_t growing;       /* some thread is busy growing the table */
     uint32_t wishes;        /* unparks that wished for a larger table since the last time it was considered */
     uint32_t wishes_needed; /* growth is considered above this; doubles each time that it turns out not to pay */
+    uint32_t expected;      /* how many sleepers the system was told to expect; a hint */
 };
 
 /* What a debugger has to know of the lot; the order and the sizes of the members are part of the interface with it. */

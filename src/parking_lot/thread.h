@@ -27,8 +27,9 @@ struct plc_thread {
     bool is_inside_hook;  /* of plc/debug.h */
     bool waiter_ready;    /* its parker was initialised */
     bool waiter_in_use;
-    bool expects_company;    /* the last one that could wake others when it woke this thread did so */
-    uint32_t place;          /* where it sleeps then; 0: it has none yet */
+    uint32_t crowd;       /* not 0: so many threads wait, and this one is to tell the system, if it has not been told */
+    bool expects_company; /* the last one that could wake others when it woke this thread did so */
+    uint32_t place;       /* where it sleeps then; 0: it has none yet */
     struct plc_undo *undo;   /* what it has begun and must take back if it is torn out of it, innermost first */
     const void *handed_over; /* the mutex that this thread handed over last: it does not compete for it at once */
     const void *stale;       /* the mutex whose PARKED this thread last found set with nobody queued */

@@ -6,6 +6,10 @@
 
 #include "platform/platform.h"
 
+void plc_os_expect_sleepers(uint32_t sleepers) {
+    (void)sleepers;
+}
+
 unsigned plc_os_processor_count(void) {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : (unsigned)count;

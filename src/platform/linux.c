@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -79,6 +80,31 @@ void plc_os_futex_wake(uint32_t *word, int count) {
 void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits) {
     int saved_errno = errno;
     syscall(SYS_futex, word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, bits);
+    errno = saved_errno;
+}
+
+/* ---- Many sleepers: since Linux 6.16 a process has a futex table of its own, of four slots for each of its threads that can run at
+ * once, and a wake walks past all who sleep in its slot. With ten thousand sleepers on two processors these are six hundred. */
+
+#ifndef PR_FUTEX_HASH
+#define PR_FUTEX_HASH 78
+#define PR_FUTEX_HASH_SET_SLOTS 1
+#define PR_FUTEX_HASH_GET_SLOTS 2
+#endif
+
+static unsigned long power_of_two_from(uint32_t number) {
+    unsigned long power = 2;
+    while (power < number)
+        power *= 2;
+    return power;
+}
+
+void plc_os_expect_sleepers(uint32_t sleepers) {
+    int saved_errno = errno;
+    int slots = prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_GET_SLOTS, 0, 0, 0);
+    /* Older kernels say that they do not know, and zero means the table that all processes share, which is large. */
+    if (slots > 0 && (uint32_t)slots < sleepers)
+        prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, power_of_two_from(sleepers), 0, 0);
     errno = saved_errno;
 }
 

@@ -32,6 +32,10 @@ void plc_os_futex_wake(uint32_t *word, int count);
 bool plc_os_futex_wait_bits(uint32_t *word, uint32_t expected, uint32_t bits, plc_deadline_t deadline);
 void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits);
 
+/* So many threads of this process sleep at once, or are about to: a hint, by which the system finds each of them as fast as if it
+   were alone. May take a hundredth of a second or more. */
+void plc_os_expect_sleepers(uint32_t sleepers);
+
 /* ---- Processors */
 
 /* Lets another thread run on this processor. */

@@ -28,6 +28,18 @@
 #define PLC_GROW_AFTER_FOREIGN 4
 #endif
 
+/* When so many threads wait in a bucket, or a multiple of it, the system is told to expect this many times as many sleepers, or these
+   at most (in Linux 64 bytes each); again when that many wait. Before, on two processors, it had 16 slots for all of them. */
+#ifndef PLC_CROWD
+#define PLC_CROWD 64
+#endif
+#ifndef PLC_CROWD_ROOM
+#define PLC_CROWD_ROOM 16
+#endif
+#ifndef PLC_CROWD_MOST
+#define PLC_CROWD_MOST (UINT32_C(1) << 18)
+#endif
+
 /* A waiter that has waited longer than this is handed the lock by the next unlock. */
 #ifndef PLC_FAIR_AFTER_NS
 #define PLC_FAIR_AFTER_NS 500000

@@ -123,6 +123,11 @@ static bool lie_in(struct bed bed, uint32_t number, plc_deadline_t deadline) {
 
 /* ---- Sleeping */
 
+void plc_thread_parker_fall_asleep(struct plc_thread_parker *parker) {
+    uint32_t state = AWAKE;
+    plc_cas_relaxed(&parker->word, &state, ASLEEP); /* relaxed: park looks again */
+}
+
 static bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadline,
                         const struct plc_sleep_hooks *hooks) {
     const struct bed bed = bed_of(parker);

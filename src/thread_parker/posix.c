@@ -99,6 +99,10 @@ bool plc_thread_parker_timed_out(struct plc_thread_parker *parker) {
     return !is_signalled(parker);
 }
 
+void plc_thread_parker_fall_asleep(struct plc_thread_parker *parker) {
+    (void)parker;
+}
+
 /* It does not spin: whoever waits sleeps. */
 bool plc_thread_parker_is_awake(const struct plc_thread_parker *parker) {
     (void)parker;

@@ -52,6 +52,10 @@ bool plc_thread_parker_timed_out(struct plc_thread_parker *parker) {
     return plc_load_relaxed(&parker->waiting) != 0; /* relaxed: nobody unparks us any more */
 }
 
+void plc_thread_parker_fall_asleep(struct plc_thread_parker *parker) {
+    (void)parker;
+}
+
 /* It never sleeps. */
 bool plc_thread_parker_is_awake(const struct plc_thread_parker *parker) {
     (void)parker;

@@ -62,6 +62,9 @@ void plc_thread_parker_sleep_at(struct plc_thread_parker *parker, uint32_t place
 /* Owner, when it was woken: did the waker wake others with it? */
 bool plc_thread_parker_had_company(const struct plc_thread_parker *parker);
 
+/* Owner, between prepare_park and park: it will be busy with something else for a while, and counts as asleep from now on. */
+void plc_thread_parker_fall_asleep(struct plc_thread_parker *parker);
+
 /* Owner, no lock held: sleeps until unpark. hooks may be null. */
 void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_sleep_hooks *hooks);
 

@@ -55,6 +55,10 @@ void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits) {
     mc_futex_wake_bits(word, bits, SITE);
 }
 
+void plc_os_expect_sleepers(uint32_t sleepers) {
+    (void)sleepers;
+}
+
 void plc_os_yield(void) {
     mc_yield();
 }

@@ -47,6 +47,10 @@ void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits) {
     sim_wake(word, SIM_MAX_PROCESSORS);
 }
 
+void plc_os_expect_sleepers(uint32_t sleepers) {
+    (void)sleepers;
+}
+
 void plc_os_yield(void) {
     sim_pass(SIM_CALL_NS);
 }

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <thread>
 #include <vector>
+#if __has_include(<sys/prctl.h>)
+#include <sys/prctl.h>
+#endif
 
 #include "support/bucket_keys.h"
 #include "support/lot_probe.h"
@@ -98,6 +101,36 @@ TEST(BucketTable, IsThereForManyThreadsAtOnce) {
     EXPECT_EQ(plc_unpark_all(&key, 0), count);
     for (std::thread &thread : threads)
         thread.join();
+}
+
+/* How many slots the kernel's table of this process's futexes has; not positive if there is no such table. */
+long futex_slots() {
+#ifdef PR_FUTEX_HASH_GET_SLOTS
+    return prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_GET_SLOTS, 0, 0, 0);
+#elif __has_include(<sys/prctl.h>)
+    return prctl(78, 2, 0, 0, 0);
+#else
+    return -1;
+#endif
+}
+
+/* Whoever joins the queue as the last of so many tells it before it sleeps. */
+TEST(BucketTable, TellsTheKernelOfACrowd) {
+    std::thread([] {}).join(); /* a process that has always had one thread has no such table yet */
+    if (futex_slots() <= 0)
+        GTEST_SKIP() << "this kernel has no futex table of the process's own";
+    const char key = 0;
+    const plc_park_ops ops = {};
+    std::atomic<size_t> woken{0};
+    plc_test::SmallThreads threads;
+    threads.start(PLC_CROWD, [&](size_t) {
+        woken += plc_park(&key, &ops, nullptr, 0, PLC_NO_DEADLINE).status == PLC_PARK_UNPARKED;
+    });
+    plc_test::wait_until_parked(&key, PLC_CROWD);
+    EXPECT_EQ(plc_unpark_all(&key, 0), size_t{PLC_CROWD});
+    threads.join();
+    EXPECT_EQ(woken.load(), size_t{PLC_CROWD});
+    EXPECT_GE(futex_slots(), long{PLC_CROWD} * PLC_CROWD_ROOM);
 }
 
 TEST(BucketTable, AFewCollidingKeysDoNotGrowIt) {
