@@ -24,6 +24,7 @@
 #include <plc/deadline.h>
 #include <plc/detail/atomic.h>
 #include <plc/detail/checked.h>
+#include <plc/detail/last_try.h>
 #include <plc/detail/tsan.h>
 
 PLC_BEGIN_DECLS
@@ -71,12 +72,14 @@ PLC_INLINE void plc_mutex_lock(plc_mutex_t *mutex) PLC_ACQUIRE(*mutex) PLC_NO_TH
 
 /** Locks @p mutex if it is free; never blocks. */
 PLC_INLINE bool plc_mutex_try_lock(plc_mutex_t *mutex) PLC_TRY_ACQUIRE(true, *mutex) PLC_NO_THREAD_SAFETY_ANALYSIS {
+    const bool looks = plc_try_looks_first_();
     /* relaxed: a failed try orders nothing */
-    uint8_t state = plc_load_relaxed(&mutex->state);
+    uint8_t state = looks ? plc_load_relaxed(&mutex->state) : (uint8_t)0;
     bool taken = false;
     plc_tsan_pre_lock(mutex, PLC_TSAN_WRITE | PLC_TSAN_TRY);
     while (!taken && !(state & PLC_MUTEX_LOCKED_))
         taken = plc_cas_acquire_weak(&mutex->state, &state, (uint8_t)(state | PLC_MUTEX_LOCKED_)); /* acquire [M1] */
+    plc_try_ended_(looks, taken);
     plc_tsan_post_try(mutex, PLC_TSAN_WRITE, taken);
     if (taken)
         plc_checked_locked_(mutex, "mutex", PLC_CHECKED_EXCLUSIVE);
