@@ -33,10 +33,12 @@ struct task {
     struct task *older, *younger; /* among all that live */
 };
 
+/* Whoever pushes counts the task and then looks for somebody idle; whoever rests says that it is idle and then looks at the
+   counts. Both are sequentially consistent, so one of the two sees the other, and an empty queue is passed over unlocked. */
 struct queue {
     plc_mutex_t lock;
     struct task *first, **end;
-    size_t length;
+    _Atomic size_t length; /* changed under the lock */
 };
 
 struct worker {
@@ -46,7 +48,9 @@ struct worker {
     unsigned index;
     unsigned polls;
     bool searches; /* it is the one that was unparked to look for work */
-    bool gathers;  /* it runs the driver, or has just done so: nobody was told of the tasks that this woke */
+    bool gathers;  /* it runs the driver, or has just done so: the tasks that this wakes are only its own for now */
+    struct task *gathered, **gathered_end;
+    size_t gathered_count;
     pthread_t thread;
     char padding[64];
 };
@@ -72,13 +76,13 @@ static void queue_init(struct queue *queue) {
     *queue = (struct queue){.end = &queue->first};
 }
 
-/* Returns how many there are now. */
-static size_t push(struct queue *queue, struct task *task) {
-    task->next = NULL;
+/* Puts a list of tasks, which ends where `end` is, behind the others. Returns how many there are now. */
+static size_t append(struct queue *queue, struct task *first, struct task **end, size_t count) {
+    *end = NULL;
     plc_mutex_lock(&queue->lock);
-    *queue->end = task;
-    queue->end = &task->next;
-    size_t length = ++queue->length;
+    *queue->end = first;
+    queue->end = end;
+    size_t length = atomic_fetch_add(&queue->length, count) + count;
     plc_mutex_unlock(&queue->lock);
     return length;
 }
@@ -86,33 +90,26 @@ static size_t push(struct queue *queue, struct task *task) {
 /* Takes a task, and moves half of the others to `rest`, if that is not null; it is the caller's own and empty. Returns null if
    there is none; in *more, whether some are left. */
 static struct task *take(struct queue *queue, struct queue *rest, bool *more) {
+    *more = false;
+    if (atomic_load(&queue->length) == 0)
+        return NULL;
     plc_mutex_lock(&queue->lock);
-    struct task *taken = queue->first, *last = taken;
-    size_t moved = rest ? queue->length / 2 : 0;
-    if (taken) {
-        for (size_t i = 0; i < moved && last->next; i++)
-            last = last->next;
-        moved = 0;
-        for (struct task *task = taken; task != last; task = task->next)
-            moved++;
-        queue->first = last->next;
-        if (!queue->first)
-            queue->end = &queue->first;
-        queue->length -= moved + 1;
-    }
-    *more = queue->first != NULL;
+    size_t length = atomic_load(&queue->length), count = length == 0 ? 0 : 1;
+    if (rest && length > 1)
+        count += length / 2;
+    struct task *first = queue->first, **end = &queue->first;
+    for (size_t i = 0; i < count; i++)
+        end = &(*end)->next;
+    queue->first = *end;
+    if (!queue->first)
+        queue->end = &queue->first;
+    atomic_store_explicit(&queue->length, length - count,
+                          memory_order_relaxed); /* who sees more than there are looks */
     plc_mutex_unlock(&queue->lock);
-    if (moved != 0) { /* so there was one */
-        plc_mutex_lock(&rest->lock);
-        last->next = rest->first; /* NOLINT(clang-analyzer-core.NullDereference) */
-        if (!rest->first)
-            rest->end = &last->next;
-        rest->first = taken->next;
-        rest->length += moved;
-        plc_mutex_unlock(&rest->lock);
-        *more = true;
-    }
-    return taken;
+    if (count > 1)
+        append(rest, first->next, end, count - 1);
+    *more = length > 1;
+    return count ? first : NULL;
 }
 
 /* ---- Whoever is idle */
@@ -135,12 +132,18 @@ static void unpark_one(runtime_t *runtime) {
 
 /* A worker that has nothing else to do will poll the first task of its own queue soon; others are for those who are idle. Not one
    by one, if the driver wakes many: whoever was unparked for the second would come while the rest is on its way, find little, and
-   be unparked again. See next_task. */
+   be unparked again. So these are gathered first; see take_gathered. */
 static void schedule(struct task *task) {
     runtime_t *runtime = task->runtime;
     struct worker *here = current_worker && current_worker->runtime == runtime ? current_worker : NULL;
-    size_t length = push(here ? &here->queue : &runtime->common, task);
-    if (!here || (length > 1 && !here->gathers))
+    if (here && here->gathers) {
+        *here->gathered_end = task;
+        here->gathered_end = &task->next;
+        here->gathered_count++;
+        return;
+    }
+    size_t length = append(here ? &here->queue : &runtime->common, task, &task->next, 1);
+    if (!here || length > 1)
         unpark_one(runtime);
 }
 
@@ -245,11 +248,30 @@ static void end_search(struct worker *self) {
     self->searches = false;
 }
 
-static struct task *next_task(struct worker *self) {
-    bool more = false;
-    struct task *task = take(&self->queue, NULL, &more);
-    const bool has_news = !task || self->gathers;
+static void gather_nothing(struct worker *self) {
     self->gathers = false;
+    self->gathered = NULL;
+    self->gathered_end = &self->gathered;
+    self->gathered_count = 0;
+}
+
+/* Takes the first of those that the driver has woken; the others go to where they can be stolen. */
+static struct task *take_gathered(struct worker *self, bool *more) {
+    struct task *task = self->gathered;
+    if (self->gathered_count > 1)
+        append(&self->queue, task->next, self->gathered_end, self->gathered_count - 1);
+    gather_nothing(self);
+    *more = atomic_load(&self->queue.length) != 0;
+    return task;
+}
+
+static struct task *next_task(struct worker *self) {
+    bool more = false, has_news = true;
+    struct task *task = take_gathered(self, &more);
+    if (!task) {
+        task = take(&self->queue, NULL, &more);
+        has_news = !task;
+    }
     if (!task)
         task = steal(self, &more);
     end_search(self);
@@ -259,7 +281,7 @@ static struct task *next_task(struct worker *self) {
 }
 
 /* Says that it is idle, then looks once more: whoever pushed before the look is seen, and whoever pushes after it sees the
-   bit. The queues' locks are the order that this needs. Returns false when all is over. */
+   bit. Returns false when all is over. */
 static bool rest(struct worker *self) {
     const uint64_t bit = UINT64_C(1) << self->index;
     bool more = false, goes_on = true;
@@ -319,6 +341,7 @@ runtime_t *runtime_start(unsigned workers, plc_driver_t *driver) {
     for (unsigned i = 0; i < runtime->count; i++) {
         runtime->workers[i] = (struct worker){.runtime = runtime, .parker = &runtime->parkers[i], .index = i};
         queue_init(&runtime->workers[i].queue);
+        gather_nothing(&runtime->workers[i]);
     }
     for (unsigned i = 0; i < runtime->count; i++) {
         if (pthread_create(&runtime->workers[i].thread, NULL, work, &runtime->workers[i]) != 0) {
