@@ -47,9 +47,10 @@ struct plc_shared_driver;
 
 /** One worker's parker; the members are private. Aligned or not, no two of an array share a cache line with their state. */
 typedef struct plc_driver_parker {
-    uint32_t state;                        /**< private */
-    struct plc_shared_driver *shared;      /**< private */
-    char padding[64 - 2 * sizeof(void *)]; /**< private */
+    uint32_t state;                                           /**< private */
+    uint32_t last_drove;                                      /**< private */
+    struct plc_shared_driver *shared;                         /**< private */
+    char padding[64 - 2 * sizeof(uint32_t) - sizeof(void *)]; /**< private */
 } plc_driver_parker_t;
 
 /** A driver and the parkers that share it; the members are private. */

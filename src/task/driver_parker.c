@@ -296,15 +296,17 @@ static bool has_permit(const void *parker) {
     return plc_load_relaxed(state) == NOTIFIED; /* relaxed: the owner takes the permit with an acquire */
 }
 
+/* Who has last returned with what the driver brought, and can run it again, does not keep it waiting for a permit. */
 static void spin(const plc_driver_parker_t *self) {
+    /* relaxed: a guess */
+    if (self->last_drove && !(plc_load_relaxed(&self->shared->state) & DRIVEN))
+        return;
     struct plc_spin_habit *habit = &plc_thread_self()->spin_habit;
     if (plc_spin_habit_may_spin(habit))
         plc_spin_habit_learn(habit, plc_spin_until(has_permit, self), PLC_PARKER_MAX_SKIPS);
 }
 
-struct plc_driver_park_result plc_driver_parker_park_until(plc_driver_parker_t *self, plc_deadline_t deadline) {
-    if (deadline.ns > 0) /* else there is no time for a wait at all */
-        spin(self);
+static struct plc_driver_park_result park_until(plc_driver_parker_t *self, plc_deadline_t deadline) {
     for (;;) {
         if (take_or_announce(self))
             return result(PLC_DRIVER_PARK_NOTIFIED, false);
@@ -324,6 +326,14 @@ struct plc_driver_park_result plc_driver_parker_park_until(plc_driver_parker_t *
         if (state == PARKED)
             return result(PLC_DRIVER_PARK_TIMED_OUT, false);
     }
+}
+
+struct plc_driver_park_result plc_driver_parker_park_until(plc_driver_parker_t *self, plc_deadline_t deadline) {
+    if (deadline.ns > 0) /* else there is no time for a wait at all */
+        spin(self);
+    struct plc_driver_park_result how = park_until(self, deadline);
+    self->last_drove = how.status == PLC_DRIVER_PARK_DROVE;
+    return how;
 }
 
 struct plc_driver_park_result plc_driver_parker_park(plc_driver_parker_t *self) {
