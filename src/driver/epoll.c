@@ -8,23 +8,85 @@
 #include <unistd.h>
 
 #include "driver/driver.h"
+#include "platform/platform.h"
+#include "platform/tuning.h"
 #include "task/memory.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 enum { EVENTS = 128 };
 
+/* What it has learnt about sleeping. */
+struct habit {
+    bool looks;          /* it looks for a while before it sleeps */
+    bool was_promising;  /* the last sleep that was timed would have been worth it */
+    unsigned vain;       /* looks in vain, one after the other */
+    unsigned waits_left; /* until the next sleep that is timed */
+    unsigned pause;      /* how many waits there are between two of them */
+};
+
 /* All descriptors are watched for edges: an eventfd or a timerfd is never read, and what a task has not emptied is not reported
-   again. Only the thread that waits touches `armed`. */
+   again. Only the thread that waits touches `armed` and `habit`. */
 struct epoll_driver {
     struct plc_driver base;
     int epoll;
     int interrupts;
     int clocks[PLC_CLOCKS];
     int64_t armed[PLC_CLOCKS]; /* when the timerfd will go off; INT64_MAX: never */
+    struct habit habit;
 };
 
 static struct epoll_driver *of(plc_driver_t *driver) {
     return (struct epoll_driver *)driver;
+}
+
+/* ---- Looking before a sleep */
+
+/* Who waits for the answer of a peer on another processor, and is awake when it comes, saves its own wake-up, which takes longer
+ * than the answer, and processor time. Beside a peer on the same processor to look is in vain, and keeps the peer from its answer. The
+ * sleeps tell: those of the first kind last about as long as two wake-ups, those of the second are over soon, and others are
+ * long. So every now and then a sleep is timed. Several events at once say that the workers are what others wait for; to take these
+ * one by one would only cost more. */
+static int look_for_a_while(struct epoll_driver *self, struct epoll_event *events) {
+    struct habit *habit = &self->habit;
+    const int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    int count;
+    do {
+        count = epoll_wait(self->epoll, events, EVENTS, 0);
+    } while (count == 0 && plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start < PLC_DRIVER_LOOK_NS);
+    habit->vain = count == 0 ? habit->vain + 1 : 0;
+    if (habit->vain == PLC_DRIVER_VAIN_LOOKS) {
+        habit->looks = false;
+        habit->pause = habit->pause < PLC_DRIVER_MAX_PAUSE ? habit->pause * 2 : PLC_DRIVER_MAX_PAUSE;
+        habit->waits_left = habit->pause;
+    }
+    return count;
+}
+
+/* Two such sleeps in a row are needed to begin: one may be somebody else's doing. */
+static int sleep_and_learn(struct epoll_driver *self, struct epoll_event *events) {
+    struct habit *habit = &self->habit;
+    const int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    int count = epoll_wait(self->epoll, events, EVENTS, -1);
+    int64_t took = plc_os_now_ns(PLC_CLOCK_MONOTONIC) - start;
+    bool is_promising = plc_os_processor_count() > 1 && count == 1 && took >= PLC_DRIVER_SHORT_SLEEP_NS &&
+                        took <= PLC_DRIVER_LONG_SLEEP_NS;
+    if (habit->looks)
+        habit->pause = PLC_DRIVER_MIN_PAUSE;
+    habit->looks = is_promising && (habit->was_promising || habit->looks);
+    habit->waits_left = is_promising && !habit->looks ? 0 : habit->pause;
+    habit->was_promising = is_promising;
+    habit->vain = 0;
+    return count;
+}
+
+/* Returns how many events there are, or -1 and errno. */
+static int next_events(struct epoll_driver *self, struct epoll_event *events, int milliseconds) {
+    if (milliseconds == 0)
+        return epoll_wait(self->epoll, events, EVENTS, 0);
+    if (self->habit.waits_left-- == 0)
+        return sleep_and_learn(self, events);
+    int count = self->habit.looks ? look_for_a_while(self, events) : 0;
+    return count != 0 ? count : epoll_wait(self->epoll, events, EVENTS, -1);
 }
 
 /* ---- Waiting */
@@ -77,7 +139,7 @@ static int wait(plc_driver_t *driver, const int64_t until[PLC_CLOCKS]) {
         if (error != 0)
             return error;
     }
-    int count = epoll_wait(self->epoll, events, EVENTS, milliseconds);
+    int count = next_events(self, events, milliseconds);
     if (count == -1)
         return errno == EINTR ? 0 : errno;
     for (int i = 0; i < count; i++)
@@ -126,6 +188,7 @@ static int open_timer(struct epoll_driver *self, int clock, clockid_t id) {
 
 static int open_all(struct epoll_driver *self) {
     self->interrupts = self->clocks[0] = self->clocks[1] = -1;
+    self->habit.pause = self->habit.waits_left = PLC_DRIVER_MIN_PAUSE;
     self->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (self->epoll == -1)
         return errno;

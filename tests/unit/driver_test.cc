@@ -51,6 +51,33 @@ TEST_P(Driver, DeadlinesOfEveryKind) {
 
 /* ---- Descriptors */
 
+/* Short waits, one after the other, which a driver may learn to end without a sleep. */
+TEST_P(Driver, APeerThatAnswersAtOnce) {
+    Pair pair;
+    plc_io_t *io = add(pair.ends[0]);
+    std::thread peer([&] {
+        for (int i = 0; i < 500; ++i) {
+            std::string question;
+            while ((question = pair.receive(1)) == "?")
+                std::this_thread::yield();
+            pair.send(1, question);
+        }
+    });
+    for (int i = 0; i < 500; ++i) {
+        pair.send(0, std::to_string(i));
+        std::string answer = "?";
+        while (answer == "?") {
+            bell_.rung = 0;
+            plc_io_begin(io, PLC_IO_READABLE);
+            answer = pair.receive(0);
+            if (answer == "?" && wait_for(io, PLC_IO_READABLE, bell_) == 0)
+                drive_until([&] { return bell_.is_rung(); });
+        }
+        EXPECT_EQ(answer, std::to_string(i));
+    }
+    peer.join();
+}
+
 TEST_P(Driver, WakesWhoWaitsToRead) {
     Pair pair;
     plc_io_t *io = add(pair.ends[0]);
