@@ -16,6 +16,7 @@ PLC_BEGIN_DECLS
 
 /* One per thread and shared object. */
 extern __thread bool plc_last_try_failed_ __attribute__((weak, visibility("hidden"), tls_model("initial-exec")));
+/* Weak: there may be many definitions. NOLINTNEXTLINE(misc-definitions-in-headers) */
 __thread bool plc_last_try_failed_ __attribute__((weak, visibility("hidden"), tls_model("initial-exec"))) = false;
 
 PLC_INLINE bool plc_try_looks_first_(void) {
