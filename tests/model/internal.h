@@ -144,7 +144,7 @@ struct ideal_lock {
 struct options {
     bool naive, verbose, list, list_sites, mutate, until_failure;
     int preemptions, stale, spurious, weak_failures, clock_jumps, stop_at;
-    uint64_t max_executions;
+    uint64_t max_executions, at_most;
     double seconds, rate;
     const char *only, *replay, *stats, *killed, *wanted, *sites, *sites_under, *explain;
 };

@@ -16,6 +16,7 @@ static const char usage[] =
     "  --weak-failures N    at most N weak compare-exchanges that fail for no reason\n"
     "  --clock-jumps N      at most N clock readings that find it far ahead\n"
     "  --max-executions N   stop after N executions\n"
+    "  --at-most N          no more than these, where a scenario asks for more\n"
     "  --seconds S          stop after S seconds\n"
     "  --rate S             search again and again for S seconds, and say how many executions a second that makes\n"
     "  --naive              search without reduction\n"
@@ -47,6 +48,8 @@ static void set_number(const char *name, const char *value) {
         options->clock_jumps = atoi(value);
     else if (!strcmp(name, "--max-executions"))
         options->max_executions = strtoull(value, NULL, 10);
+    else if (!strcmp(name, "--at-most"))
+        options->at_most = strtoull(value, NULL, 10);
     else if (!strcmp(name, "--seconds"))
         options->seconds = atof(value);
     else if (!strcmp(name, "--rate"))
@@ -131,6 +134,8 @@ static void apply_scenario(const struct mc_scenario *scenario, const struct opti
         options->max_executions = scenario->max_executions;
     else if (!line->mutate && options->max_executions < scenario->executions)
         options->max_executions = scenario->executions;
+    if (line->at_most && options->max_executions > line->at_most)
+        options->max_executions = line->at_most;
 }
 
 static void extent(char *text, size_t size) {
