@@ -26,8 +26,8 @@
  *  A thread that runs tasks and locks the mutex for itself may so have to wait for that millisecond. A task that polls
  *  for a mutex that is reserved for another one is woken at once, to come again until the time is over.
  *
- *  Ordering is that of the locks. Nothing here blocks, but for the moment that a bucket is locked, or allocates, but what the
- *  waker's functions do. These are called with no lock of libplc held; `clone` must not poll with or cancel the same
+ *  Ordering is that of the locks. Nothing here blocks, but for the moment that a bucket is locked or readers are given to leave, or
+ *  allocates, but what the waker's functions do. These are called with no lock of libplc held; `clone` must not poll with or cancel the same
  *  waiter.
  *
  *  In the child of a fork no task is queued: a poll queues it again, a cancel finds nothing to do.
@@ -122,8 +122,11 @@ PLC_INLINE void plc_rwlock_read_unlock_async(plc_rwlock_t *lock) PLC_NO_THREAD_S
     plc_rwlock_leave_(lock);
 }
 
-/** Polls for @p lock to write. READY: the task has it, and gives it up with plc_rwlock_write_unlock_async. Unlike a thread
- *  that waits, a task that does keeps no reader out: it gets the lock at a poll that finds nobody in it. */
+/** Polls for @p lock to write. READY: the task has it, and gives it up with plc_rwlock_write_unlock_async. Where
+ *  readers alone keep it out, the poll keeps new ones out, spins for some 10 us and yields a few times: if those inside leave meanwhile, the task has
+ *  the lock.
+ *  While it sleeps it keeps no reader out, unlike a thread that waits. So readers that stay for longer and overlap for ever may
+ *  starve it; polled again, it tries again, but not more often than each half millisecond. */
 PLC_INLINE enum plc_poll plc_rwlock_write_lock_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
                                                      const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
     enum plc_poll poll = plc_rwlock_write_lock_async_(lock, waiter, waker);
@@ -175,7 +178,7 @@ PLC_INLINE void plc_rwlock_downgrade_upgradable_async(plc_rwlock_t *lock) PLC_NO
 }
 
 /** Polls to turn the upgradable lock of the calling task into a write lock. READY: it writes. PENDING: it waits for the readers
- *  to leave, and keeps no new ones out, unlike a thread that upgrades; it still keeps writers and upgradable holders out, so
+ *  to leave, and keeps new ones out only as one does that is to write; it still keeps writers and upgradable holders out, so
  *  what it has read remains true. Cancelled, it holds the lock upgradably again; until then, or until it is ready, it must
  *  not give the lock up. The waiter must be one that waits for nothing else. */
 PLC_INLINE enum plc_poll plc_rwlock_upgrade_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,

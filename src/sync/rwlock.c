@@ -210,6 +210,17 @@ static unsigned drain_pauses(const struct plc_spin *spin) {
     return pauses < PLC_RWLOCK_DRAIN_PAUSES ? pauses : PLC_RWLOCK_DRAIN_PAUSES;
 }
 
+bool plc_rwlock_drain_awake_(const plc_rwlock_t *lock) {
+    struct plc_spin spin;
+    plc_spin_init(&spin);
+    while (!is_drained(lock)) {
+        if (spin.rounds >= PLC_RWLOCK_DRAIN_ROUNDS + PLC_RWLOCK_POLL_YIELDS)
+            return false;
+        plc_spin_once_evenly(&spin, drain_pauses(&spin), PLC_RWLOCK_DRAIN_ROUNDS);
+    }
+    return true;
+}
+
 /* Not inlined: all of it is within the clean-up of its caller (parking_lot/undo.h). */
 static __attribute__((noinline)) bool drain_within(plc_rwlock_t *lock, plc_deadline_t deadline) {
     static const struct plc_park_ops ops = {

@@ -110,6 +110,9 @@ void plc_rwlock_serve_tasks_(plc_rwlock_t *lock, struct plc_bucket *bucket, stru
    it at once if nothing keeps it out. */
 enum plc_rwlock_outcome plc_rwlock_queue_up(plc_rwlock_t *lock, enum plc_rwlock_mode_ mode, plc_deadline_t deadline);
 
+/* The caller has W. Have the readers left, or do they while it spins, and yields a few times? It never sleeps, and has W still. */
+bool plc_rwlock_drain_awake_(const plc_rwlock_t *lock);
+
 /* Takes drop, which holds W or U, from the word, adds keep to it, and wakes whoever may have the lock now, or hands it
    over if they have waited long or if fair. The word is not touched after that. */
 void plc_rwlock_release(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep, bool fair);

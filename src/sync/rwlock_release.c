@@ -120,7 +120,8 @@ static void release_to_queue(plc_rwlock_t *lock, uintptr_t drop, uintptr_t keep,
     const uintptr_t old = leave_word(lock, bucket, drop, keep + granted);
     plc_bucket_unlock_to_wake(bucket);
     plc_wake_list_wake(&wakes);
-    if (PLC_UNLIKELY(old & WRITER_PARKED))
+    /* Readers that are inside still, or were let in just now, look when they leave (T3). */
+    if (PLC_UNLIKELY(old & WRITER_PARKED) && !((old - drop + keep + granted) & READERS))
         wake_drainers(lock);
 }
 

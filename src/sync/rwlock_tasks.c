@@ -11,8 +11,8 @@
  *
  *   kept out by                     queue, and kind               is woken by
  *   W (or U, unless it is to read)  the lock's, RWLOCK_TASK       a release of W or U, if it finds Q
- *   readers alone, if it is to      that of the draining writer,  the last reader, if it finds D; a release of W or U, if an
- *   write: it takes no W before     RWLOCK_DRAIN                  upgrade has made an end of the readers
+ *   readers alone, if it is to      that of the draining writer,  the last reader, if it finds D; a release of W or U that
+ *   write: it sleeps without W      RWLOCK_DRAIN                  finds D and leaves no readers
  *   readers, if it has U and is     the same                      the last reader: while it waits it has U, but is none of
  *   to upgrade: likewise                                          them
  *
@@ -26,6 +26,8 @@
  *       readers, or the last of them is on its way there, or has become a writer, whose release looks, or has U and is about to.
  *   T4  A task that upgrades has given up its share of the readers exactly if its node is in use. It has U all the time, so
  *       nobody else becomes a writer, and whatever it read remains true.
+ *   T5  A task has W only from the poll that is READY on. While it runs, a poll may have it, as the thread that drains: it does not
+ *       sleep, and before it returns it has drained the readers, or has given W up by a release.
  *
  * A task's park_token is what it wants to add to the word: READER, UPGRADABLE_READER or WRITER; or UPGRADE. Memory order:
  * sync/rwlock.c. */
@@ -136,8 +138,60 @@ static uintptr_t own_share(const struct plc_waiter *task, uintptr_t share) {
     return share == UPGRADE && task->use == PLC_TASK_IDLE ? READER : 0;
 }
 
-static bool attempt(plc_rwlock_t *lock, const struct plc_waiter *task, uintptr_t share) {
-    return share == UPGRADE ? upgrade(lock, own_share(task, share)) : barge(lock, share);
+/* Is it kept out by readers alone, as things are? */
+static bool waits_for_readers(const plc_rwlock_t *lock, uintptr_t share) {
+    /* relaxed: looked at again by who goes by it */
+    return share == UPGRADE || (share == WRITER && !is_kept_out(plc_load_relaxed(&lock->state), share));
+}
+
+/* Is it about to join those who wait for the readers, or has it been among them for a slice since it last drained? */
+static bool may_drain(const plc_rwlock_t *lock, struct plc_waiter *task) {
+    const struct plc_lot_key key = plc_rwlock_drain_key(lock);
+    /* relaxed: its owner's own */
+    if (task->use == PLC_TASK_IDLE || plc_load_relaxed(&task->address) != key.address)
+        return true;
+    const int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    struct plc_bucket *bucket = plc_bucket_lock(key.address);
+    const bool sleeps = plc_task_is_queued(task) && plc_waiter_matches(task, key);
+    const bool may = !sleeps || now - task->waiting_since >= PLC_RWLOCK_SLICE_NS;
+    if (may)
+        task->waiting_since = now;
+    plc_bucket_unlock(bucket);
+    return may;
+}
+
+/* Takes W, though there are readers, unless somebody else keeps it out. */
+static bool shut(plc_rwlock_t *lock, uintptr_t share, uintptr_t own) {
+    const uintptr_t change = share == UPGRADE ? (uintptr_t)WRITER - UPGRADABLE - own : (uintptr_t)WRITER;
+    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: the exchange checks it */
+    while (share == UPGRADE || !is_kept_out(state, WRITER)) {
+        if (plc_cas_relaxed_weak(&lock->state, &state, state + change)) /* relaxed: draining acquires [R1] [R2] */
+            return true;
+    }
+    return false;
+}
+
+/* Keeps new readers out for the moment that those inside are given to leave; then it gives W up again, as a thread does that
+   drains until its deadline passes (T5). */
+static bool drain(plc_rwlock_t *lock, uintptr_t share, uintptr_t own) {
+    if (!shut(lock, share, own))
+        return false;
+    if (plc_rwlock_drain_awake_(lock))
+        return true;
+    plc_rwlock_release(lock, WRITER, share == UPGRADE ? UPGRADABLE + own : 0, false);
+    return false;
+}
+
+/* What a poll does before it sleeps. It drains once, and not each time that it is polled beside a reader who stays: a task that
+   is polled again and again would keep the others out most of the time. */
+static bool attempt(plc_rwlock_t *lock, struct plc_waiter *task, uintptr_t share, bool *has_drained) {
+    const uintptr_t own = own_share(task, share);
+    if (share == UPGRADE ? upgrade(lock, own) : barge(lock, share))
+        return true;
+    if (*has_drained || !waits_for_readers(lock, share) || !may_drain(lock, task))
+        return false;
+    *has_drained = true;
+    return drain(lock, share, own);
 }
 
 /* With the bucket locked: makes Q right for a task that sleeps; false if nothing keeps it out any more. */
@@ -177,6 +231,7 @@ static void join(struct plc_bucket *bucket, struct plc_lot_key key, struct plc_w
     if (task->use != PLC_TASK_IDLE && plc_task_is_queued(task))
         plc_task_remove(bucket, task);
     plc_task_enqueue(bucket, task, key);
+    task->waiting_since = plc_os_now_ns(PLC_CLOCK_MONOTONIC); /* when it last drained, or thereabouts: may_drain() */
     task->waker = *waker;
     *waker = old;
 }
@@ -209,9 +264,7 @@ static enum outcome sleep_in(plc_rwlock_t *lock, struct plc_lot_key key, struct 
 
 /* The queue in which the task has to wait as things are. */
 static struct plc_lot_key queue_for(const plc_rwlock_t *lock, uintptr_t share) {
-    uintptr_t state = plc_load_relaxed(&lock->state); /* relaxed: looked at again under the bucket lock */
-    const bool waits_for_readers = share == UPGRADE || (share == WRITER && !is_kept_out(state, share));
-    return waits_for_readers ? plc_rwlock_drain_key(lock) : key_of(lock);
+    return waits_for_readers(lock, share) ? plc_rwlock_drain_key(lock) : key_of(lock);
 }
 
 static void must_be_the_same(const struct plc_waiter *task, const plc_rwlock_t *lock, uintptr_t share) {
@@ -240,8 +293,9 @@ static enum outcome sleep_in_only(plc_rwlock_t *lock, struct plc_lot_key key, st
 static enum plc_poll poll_for(plc_rwlock_t *lock, struct plc_waiter *task, uintptr_t share, const plc_waker_t *wanted) {
     plc_waker_t waker = {NULL, NULL};
     enum outcome outcome = LOOK_AGAIN;
+    bool has_drained = false;
     must_be_the_same(task, lock, share);
-    while (outcome != SLEEPS && !attempt(lock, task, share)) {
+    while (outcome != SLEEPS && !attempt(lock, task, share, &has_drained)) {
         if (outcome == NEEDS_WAKER)
             waker = plc_waker_clone(wanted);
         plc_bucket_table_prepare();
@@ -272,8 +326,8 @@ enum plc_poll plc_rwlock_upgrade_async_(plc_rwlock_t *lock, plc_async_waiter_t *
 
 void plc_rwlock_forget_task_(struct plc_waiter *task) {
     const char *address = plc_load_relaxed(&task->address); /* relaxed: its owner's own */
-    bool waits_for_readers = (uintptr_t)address % sizeof(plc_rwlock_t) != 0;
-    plc_rwlock_t *lock = (plc_rwlock_t *)(uintptr_t)(address - waits_for_readers);
+    bool is_behind_readers = (uintptr_t)address % sizeof(plc_rwlock_t) != 0;
+    plc_rwlock_t *lock = (plc_rwlock_t *)(uintptr_t)(address - is_behind_readers);
     leave(lock, task);
     if (task->park_token == UPGRADE)
         plc_fetch_add_relaxed(&lock->state, (uintptr_t)READER); /* relaxed: it had U all the time (T4) */

@@ -313,6 +313,16 @@ static void upgrading_task_and_writing_thread(int self) {
         thread_writes();
 }
 
+/* The readers are two, and the second may come when the task was woken for the first one's leaving. */
+static void upgrading_task_and_reading_thread(int self) {
+    if (self == 0)
+        reader_leaves();
+    else if (self == 1)
+        task_upgrades(self);
+    else
+        thread_reads();
+}
+
 static void upgrading_tasks(int self) {
     if (self == 0)
         reader_leaves();
@@ -359,6 +369,16 @@ static void writer_gives_up_beside_readers(int self) {
         task_gives_up_writing(self);
     else
         task_writes(self);
+}
+
+/* A poll that drains keeps the thread out, and lets it in again if it drains in vain. */
+static void writer_gives_up_beside_a_reading_thread(int self) {
+    if (self == 0)
+        reader_leaves();
+    else if (self == 1)
+        task_gives_up_writing(self);
+    else
+        thread_reads();
 }
 
 static void leaked_before_a_thread(int self) {
@@ -411,10 +431,13 @@ MC_SCENARIOS(CASE("a writing task after a reader", held_to_read, 2, two_writers_
              CASE("after an upgradable holder", held_upgradably, 3, upgradable_released),
              CASE("a task upgrades, and a writer", held_to_read, 3, upgrading_task_and_writer),
              CASE("a task upgrades, and a writing thread", held_to_read, 3, upgrading_task_and_writing_thread),
+             CASE("a task upgrades, and a reading thread", held_to_read, 3, upgrading_task_and_reading_thread),
              CASE("two tasks upgrade", held_to_read, 3, upgrading_tasks),
              CASE("an upgrade is given up", held_to_read, 3, upgrade_is_given_up),
              CASE("a writer gives up before a reader", held_to_write, 3, writer_gives_up_before_a_reader),
              CASE("a writer gives up beside readers", held_to_read, 3, writer_gives_up_beside_readers),
+             CASE("a writer gives up beside a reading thread", held_to_read, 3,
+                  writer_gives_up_beside_a_reading_thread),
              CASE("a reader barges before a writer", held_to_write, 3, reader_barges_before_a_writer),
              {.name = "async rwlock: a writer is polled beside its wake" ON,
               .threads = 3,
