@@ -299,10 +299,9 @@ static bool has_permit(const void *parker) {
 /* Who has last returned with what the driver brought, and can run it again, does not keep it waiting for a permit. */
 static void spin(const plc_driver_parker_t *self) {
     /* relaxed: a guess */
-    if (self->last_drove && !(plc_load_relaxed(&self->shared->state) & DRIVEN))
-        return;
+    const bool driver_first = self->last_drove && !(plc_load_relaxed(&self->shared->state) & DRIVEN);
     struct plc_spin_habit *habit = &plc_thread_self()->spin_habit;
-    if (plc_spin_habit_may_spin(habit))
+    if (!driver_first && plc_spin_habit_may_spin(habit))
         plc_spin_habit_learn(habit, plc_spin_until(has_permit, self), PLC_PARKER_MAX_SKIPS);
 }
 
