@@ -13,9 +13,10 @@ struct plc_bucket {
     struct plc_word_lock lock;
     struct plc_waiter *head;
     struct plc_waiter *tail;
-    uint32_t waiters; /* how many are queued; written under the lock, read without it (relaxed: an estimate) */
-    uint32_t tasks;   /* how many of them are tasks; both read and written under the lock */
-    bool has_moved;   /* nobody is queued here any more: the larger table has this bucket's keys; set once */
+    uint32_t waiters;      /* how many are queued; written under the lock, read without it (relaxed: an estimate) */
+    uint32_t tasks;        /* how many of them are tasks; both read and written under the lock */
+    uint8_t vain_searches; /* how many notifications in a row found nobody awake here; under the lock (notify.c) */
+    bool has_moved;        /* nobody is queued here any more: the larger table has this bucket's keys; set once */
 } __attribute__((aligned(64)));
 
 PLC_STATIC_ASSERT(sizeof(struct plc_bucket) == 64, "a bucket is one cache line");

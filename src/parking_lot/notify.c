@@ -22,16 +22,23 @@ static bool wakes_cheaply(const struct plc_waiter *waiter) {
     return waiter->is_task || plc_thread_parker_is_awake(&waiter->parker);
 }
 
-/* The thread of the key that has been awake for longest among the last few of the bucket, but not `first`. */
-static struct plc_waiter *find_awake(const struct plc_bucket *bucket, struct plc_lot_key key,
+/* The thread of the key that has been awake for longest among the last few of the bucket, but not `first`. Each look is at
+   memory of another thread: where all sleep fewer are spent on it. Who spins has come lately, so two are enough to see that it has
+   become worth more again. */
+static struct plc_waiter *find_awake(struct plc_bucket *bucket, struct plc_lot_key key,
                                      const struct plc_waiter *first) {
     struct plc_waiter *found = NULL;
     struct plc_waiter *waiter = bucket->tail;
-    for (int looks = 0; waiter && waiter != first && looks < PLC_NOTIFY_LOOKS; looks++) {
+    int looks = PLC_NOTIFY_LOOKS >> bucket->vain_searches;
+    for (; waiter && waiter != first && looks > 0; looks--) {
         if (plc_waiter_matches(waiter, key) && !waiter->is_task && plc_thread_parker_is_awake(&waiter->parker))
             found = waiter;
         waiter = plc_queue_previous(bucket, waiter);
     }
+    if (found)
+        bucket->vain_searches = 0;
+    else if (looks == 0 && bucket->vain_searches < PLC_NOTIFY_VAIN_SEARCHES)
+        bucket->vain_searches++;
     return found;
 }
 

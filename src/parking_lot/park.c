@@ -28,13 +28,12 @@ static void wake_thread(struct plc_waiter *waiter) {
     plc_thread_parker_unpark(&waiter->parker);
 }
 
-void plc_wake_list_wake(struct plc_wake_list *list) {
+static __attribute__((noinline)) void wake_many(const struct plc_wake_list *list) {
     struct plc_wake_batch batch = {0};
-    bool many = list->head != list->tail;
     struct plc_waiter *next;
     for (struct plc_waiter *waiter = list->head; waiter; waiter = next) {
         next = waiter->next_to_wake;
-        if (many && waiter->wake == wake_thread) {
+        if (waiter->wake == wake_thread) {
             plc_waiter_is_woken(waiter);
             plc_thread_parker_unpark_with_others(&waiter->parker, &batch);
         } else {
@@ -43,6 +42,13 @@ void plc_wake_list_wake(struct plc_wake_list *list) {
         }
     }
     plc_wake_batch_finish(&batch);
+}
+
+void plc_wake_list_wake(struct plc_wake_list *list) {
+    if (PLC_UNLIKELY(list->head != list->tail))
+        wake_many(list);
+    else if (list->head)
+        plc_waiter_wake(list->head);
     plc_lot_leave();
     if (PLC_UNLIKELY(list->tasks_at))
         plc_tasks_wake_due(list->tasks_at);

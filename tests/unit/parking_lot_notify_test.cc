@@ -251,6 +251,30 @@ TEST_F(NotifyTest, StrangersInTheBucketAreLeftAlone) {
     EXPECT_EQ(sleepers_[0]->join().token, 500u);
 }
 
+/* After searches in vain only the last two are looked at; one that is awake among them brings the long search back. */
+TEST_F(NotifyTest, LooksAtFewWhereAllSleep) {
+    if (!tells_apart_)
+        GTEST_SKIP() << "this parker does not say who is awake";
+    constexpr uintptr_t crowd = PLC_NOTIFY_LOOKS + PLC_NOTIFY_VAIN_SEARCHES + 2;
+    for (uintptr_t i = 1; i <= crowd; ++i)
+        add_sleeper(i);
+    for (uintptr_t i = 1; i <= PLC_NOTIFY_VAIN_SEARCHES; ++i) {
+        notify();
+        EXPECT_EQ(sleepers_[i - 1]->join().token, 500u) << "who came first is taken first";
+    }
+    add_awake(100);
+    for (uintptr_t i = 1; i <= PLC_NOTIFY_LOOKS >> PLC_NOTIFY_VAIN_SEARCHES; ++i)
+        add_sleeper(crowd + i);
+    notify(); /* does not find it behind these */
+    EXPECT_EQ(sleepers_[PLC_NOTIFY_VAIN_SEARCHES]->join().token, 500u);
+    add_awake(101);
+    notify();
+    EXPECT_EQ(awake_[1]->node.state, PLC_WAITER_DEQUEUED);
+    plc_bucket *bucket = plc_bucket_lock(from_.address);
+    EXPECT_EQ(bucket->vain_searches, 0);
+    plc_bucket_unlock(bucket);
+}
+
 TEST_F(NotifyTest, MovesToTheEndOfTheOtherQueueAndAsksAgain) {
     add_awake(to_, 9);
     add_awake(1);
