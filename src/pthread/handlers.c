@@ -22,12 +22,14 @@
    the child of a vfork, which shares our memory but not its handlers, can do nothing to its parent's. A stand-in is never
    given up: the table is as large as the handlers that a program has in its life, and few have ten.
 
+   A handler of one shot (SA_RESETHAND) is forgotten by the kernel before it runs, so put off it is installed again, as if the signal had been
+   blocked: "Handlers of one shot" below.
+
    Not put off, but kept out by blocking signals in each section, as plc_signals_may_lock() does, are
 
      handlers of real-time signals   they are queued, and one that is sent again would come after those that came after it
      handlers of SIGCONT, SIGTSTP,   sending one of them takes back others of them
        SIGTTIN and SIGTTOU
-     handlers with SA_RESETHAND      the kernel forgets them before they run
      those for which no stand-in is left
      handlers without SA_SIGINFO     where the kernel does not tell them what they have interrupted: all but x86-64
 
@@ -49,6 +51,38 @@ enum { HANDLERS = 64, FIRST_WITH_INFORMATION = HANDLERS / 2 };
 
 static dropin_handler handlers[HANDLERS]; /* null: not taken. Taken in order, and for ever */
 
+/* ---- Handlers of one shot
+ *
+ * By the time that the stand-in runs the kernel has put SIG_DFL in its place, and kept the flags. If it is to run later it goes back there, unless
+ * the program has installed something else meanwhile: then the signal is that one's, as one that was blocked would be. Another thread may
+ * install a handler at any moment, and reading and writing are two calls; but each writing tells what it has replaced. What was
+ * somebody else's is put back, until what comes out is what was put in last: so whatever was installed last stays, and nothing is lost.
+ * What another thread finds installed meanwhile, SIG_DFL too, is what it might have found a moment before or after. */
+
+static dropin_handler installable(size_t place);
+
+static bool is_spent(const struct sigaction *action) {
+    return action->sa_handler == SIG_DFL && ((unsigned)action->sa_flags & SA_RESETHAND) != 0;
+}
+
+static bool is_same(const struct sigaction *one, const struct sigaction *other) {
+    return one->sa_handler == other->sa_handler && one->sa_flags == other->sa_flags;
+}
+
+/* All signals but faults' are blocked, and this one is pending for the thread. */
+static void install_again(size_t place, int number) {
+    struct sigaction expected;
+    if (dropin_real()->sigaction(number, NULL, &expected) != 0 || !is_spent(&expected))
+        return;
+    struct sigaction in = expected;
+    struct sigaction out;
+    in.sa_handler = installable(place);
+    while (dropin_real()->sigaction(number, &in, &out) == 0 && !is_spent(&out) && !is_same(&out, &expected)) {
+        expected = in;
+        in = out;
+    }
+}
+
 /* ---- What a stand-in does */
 
 /* The kernel's part of a signal mask. In the frame of a handler there is no more. */
@@ -63,7 +97,7 @@ static bool send_again(bool has_information, int number, siginfo_t *information)
 }
 
 /* Returns whether it was. */
-static __attribute__((noinline)) bool put_off(bool has_information, int number, siginfo_t *information,
+static __attribute__((noinline)) bool put_off(size_t place, int number, siginfo_t *information,
                                               ucontext_t *interrupted) {
     int saved_errno = errno;
     sigset_t mask;
@@ -71,8 +105,10 @@ static __attribute__((noinline)) bool put_off(bool has_information, int number, 
     memcpy(&mask, &interrupted->uc_sigmask, MASK_BYTES);
     plc_signals_put_off_(&mask);
     memcpy(&interrupted->uc_sigmask, &mask, MASK_BYTES);
-    bool is_sent = send_again(has_information, number, information);
-    if (!is_sent)
+    bool is_sent = send_again(place >= FIRST_WITH_INFORMATION, number, information);
+    if (is_sent)
+        install_again(place, number);
+    else
         plc_signals_may_lock();
     errno = saved_errno;
     return is_sent;
@@ -83,8 +119,7 @@ static void stand_in(size_t place, int number, siginfo_t *information, void *con
         dropin_handler one_argument;
         void (*handler)(int, siginfo_t *, void *);    /* the kernel passes these arguments to either kind */
     } program = {plc_load_acquire(&handlers[place])}; /* acquire [D3] */
-    if (PLC_UNLIKELY(plc_signals_must_wait_()) &&
-        put_off(place >= FIRST_WITH_INFORMATION, number, information, context))
+    if (PLC_UNLIKELY(plc_signals_must_wait_()) && put_off(place, number, information, context))
         return;
     program.handler(number, information, context);
 }
@@ -170,7 +205,7 @@ static bool can_be_put_off(int number, int flags) {
         break;
     }
     bool is_told = (flags & SA_SIGINFO) != 0 || CONTEXT_IS_ALWAYS_GIVEN;
-    return number < __SIGRTMIN && (flags & (int)SA_RESETHAND) == 0 && is_told;
+    return number < __SIGRTMIN && is_told;
 }
 
 dropin_handler dropin_stand_in(int number, int flags, dropin_handler installed) {

@@ -272,6 +272,64 @@ TEST_P(Everywhere, AHandlerIsToldAllThatCameWithTheSignal) {
     EXPECT_EQ(plc_test::in_child([] { return std::apply(tell_everywhere, GetParam()); }), 0);
 }
 
+/* ---- Handlers of one shot: wherever the signal comes, they run once, and are forgotten */
+
+volatile unsigned shots = 0;
+unsigned long step_of_signal = 0;
+unsigned long steps_seen = 0;
+
+void count_shot(int) {
+    shots = shots + 1;
+}
+
+bool raise_once(const Step &step) {
+    steps_seen = step.number;
+    if (step.number == step_of_signal)
+        raise(SIGUSR1);
+    return true;
+}
+
+bool has_default_action(int number) {
+    const struct sigaction action = installed(number);
+    return action.sa_handler == SIG_DFL && (static_cast<unsigned>(action.sa_flags) & SA_RESETHAND) != 0;
+}
+
+void shoot_at(unsigned long step) {
+    const timespec past = at(1, 0);
+    struct sigaction action = {};
+    action.sa_handler = count_shot;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGUSR1, &action, nullptr);
+    shots = 0;
+    step_of_signal = step;
+    SingleStep::run(raise_once, [&] { pthread_mutex_timedlock(&busy, &past); });
+}
+
+/* One signal in each run, counted from the end: a lock spins first, and its sections come after that. */
+int shoot_everywhere() {
+    constexpr unsigned long kShots = 16;
+    std::thread([] { pthread_mutex_lock(&busy); }).join();
+    shoot_at(0);
+    shoot_at(0); /* the first time is longer */
+    const unsigned long steps = steps_seen;
+    unsigned long hits = 0;
+    const unsigned long apart = kInstrumented ? 97 : 31;
+    for (unsigned long back = 8; back < steps && back / apart < kShots; back += apart) {
+        shoot_at(steps - back);
+        if (steps_seen < step_of_signal)
+            continue;
+        if (shots != 1 || !has_default_action(SIGUSR1))
+            return 1;
+        hits++;
+    }
+    return hits > kShots / 2 ? 0 : 2;
+}
+
+TEST(Handlers, OfOneShotRunOnce) {
+    DROPIN_NEEDS_SINGLE_STEPS();
+    EXPECT_EQ(plc_test::in_child(shoot_everywhere), 0);
+}
+
 /* ---- Many at once: two threads change the handler, and a third one, busy with a lock, has the signals */
 
 std::atomic<unsigned> first_count{0};
@@ -285,11 +343,21 @@ void count_second(int) {
     ++second_count;
 }
 
-TEST(Handlers, ChangeWhileSignalsCome) {
-    constexpr unsigned kSignals = 500;
+struct sigaction counting(Handler handler, unsigned flags) {
+    struct sigaction action = {};
+    action.sa_handler = handler;
+    action.sa_flags = static_cast<int>(flags);
+    return action;
+}
+
+/* With handlers of one shot each signal has one that was installed for it; whoever puts one off may not lose another's. */
+void change_while_signals_come(unsigned flags) {
+    const unsigned kSignals = flags == 0 ? 500 : 100;
     static pthread_mutex_t contended = PTHREAD_MUTEX_INITIALIZER;
     std::atomic<bool> is_over{false};
-    std::signal(SIGUSR1, count_first);
+    const unsigned before = first_count + second_count;
+    const struct sigaction action = counting(count_first, flags);
+    ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
     const auto hammer = [&] {
         while (!is_over) {
             const timespec past = at(1, 0);
@@ -298,9 +366,12 @@ TEST(Handlers, ChangeWhileSignalsCome) {
         }
     };
     const auto change = [&](Handler mine) {
+        const struct sigaction next = counting(mine, flags);
         for (unsigned i = 0; !is_over; ++i) {
-            const Handler old = std::signal(SIGUSR1, mine);
-            EXPECT_TRUE(old == count_first || old == count_second);
+            struct sigaction old = {};
+            EXPECT_EQ(sigaction(SIGUSR1, &next, &old), 0);
+            EXPECT_TRUE(old.sa_handler == count_first || old.sa_handler == count_second ||
+                        (flags != 0 && old.sa_handler == SIG_DFL));
             if (i % 16 == 0)
                 std::this_thread::yield();
         }
@@ -310,15 +381,24 @@ TEST(Handlers, ChangeWhileSignalsCome) {
     std::thread first(change, count_first);
     std::thread second(change, count_second);
     for (unsigned i = 0; i < kSignals; ++i) {
+        ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
         ASSERT_EQ(pthread_kill(victim.native_handle(), SIGUSR1), 0);
-        while (first_count + second_count <= i) /* each is handled once, by one of the two */
+        while (first_count + second_count - before <= i) /* each is handled once, by one of the two */
             std::this_thread::yield();
     }
     is_over = true;
     for (std::thread *thread : {&victim, &other, &first, &second})
         thread->join();
-    EXPECT_EQ(first_count + second_count, kSignals);
+    EXPECT_EQ(first_count + second_count - before, kSignals);
     std::signal(SIGUSR1, SIG_DFL);
+}
+
+TEST(Handlers, ChangeWhileSignalsCome) {
+    change_while_signals_come(0);
+}
+
+TEST(Handlers, OfOneShotChangeWhileSignalsCome) {
+    change_while_signals_come(SA_RESETHAND);
 }
 
 } // namespace
