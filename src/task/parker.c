@@ -40,10 +40,11 @@ static bool has_permit(const void *parker) {
     return plc_load_relaxed(state) == NOTIFIED; /* relaxed: the caller takes the permit with an acquire */
 }
 
-static void spin(const plc_parker_t *parker) {
-    struct plc_spin_habit *habit = &plc_thread_self()->spin_habit;
+static void spin(struct plc_spin_habit *habit, const plc_parker_t *parker) {
+    habit->is_sampled = false;
     if (plc_spin_habit_may_spin(habit))
-        plc_spin_habit_learn(habit, plc_spin_until(has_permit, parker), PLC_PARKER_MAX_SKIPS);
+        plc_spin_habit_learn(habit, plc_spin_until(has_permit, parker),
+                             habit->was_here ? PLC_PARKER_MAX_SKIPS_HERE : PLC_PARKER_MAX_SKIPS);
 }
 
 /* Takes the permit, or announces that the owner is about to sleep. */
@@ -59,10 +60,7 @@ static bool take_or_announce(plc_parker_t *parker) {
     return true;
 }
 
-bool plc_parker_park_slow_(plc_parker_t *parker, plc_deadline_t deadline) {
-    spin(parker);
-    if (take_or_announce(parker))
-        return true;
+static bool sleep_for_permit(plc_parker_t *parker, plc_deadline_t deadline) {
     for (;;) {
         bool in_time = plc_word_wait(&parker->state, PARKED, deadline);
         if (plc_parker_try_park(parker))
@@ -72,6 +70,18 @@ bool plc_parker_park_slow_(plc_parker_t *parker, plc_deadline_t deadline) {
     }
 }
 
+bool plc_parker_park_slow_(plc_parker_t *parker, plc_deadline_t deadline) {
+    struct plc_spin_habit *habit = &plc_thread_self()->spin_habit;
+    spin(habit, parker);
+    if (take_or_announce(parker))
+        return true;
+    bool taken = sleep_for_permit(parker, deadline);
+    if (PLC_UNLIKELY(habit->is_sampled) && taken)
+        plc_spin_habit_learn_waker(habit, plc_spin_waker_was_here(&parker->state));
+    return taken;
+}
+
 void plc_parker_wake_(plc_parker_t *parker) {
+    plc_spin_tell_waker(&parker->state); /* uses its address alone, as the wake does */
     plc_word_wake_one(&parker->state);
 }

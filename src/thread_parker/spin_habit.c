@@ -10,6 +10,14 @@ static struct place {
     _Alignas(64) uint32_t vain_at; /* when a spin was in vain here, in ticks; 0: none was, or one has paid since */
 } places[PLACES];
 
+/* Where the wakers of words ran last, by the words' addresses; plus one, as 0 says nothing. Written only if it changes. */
+static struct waker { _Alignas(64) uint32_t processor; } wakers[PLACES];
+
+static struct waker *waker_of(const void *word) {
+    uintptr_t number = (uintptr_t)word / sizeof(uint32_t);
+    return &wakers[(number ^ number / PLACES) % PLACES]; /* neighbours have places of their own */
+}
+
 /* About a millisecond; never 0. Wraps after seven weeks, when one thread sleeps once where it would have spun. */
 static uint32_t tick_now(void) {
     return (uint32_t)(plc_os_now_ns(PLC_CLOCK_MONOTONIC) >> 20) | 1u;
@@ -34,4 +42,16 @@ void plc_spin_tell(bool paid) {
         plc_store_relaxed(&place->vain_at, tick_now());
     else if (plc_load_relaxed(&place->vain_at) != 0)
         plc_store_relaxed(&place->vain_at, 0u);
+}
+
+void plc_spin_tell_waker(const void *word) {
+    struct waker *waker = waker_of(word);
+    uint32_t here = plc_os_processor() + 1; /* 0 if that cannot be told */
+    if (here != 0 && plc_load_relaxed(&waker->processor) != here)
+        plc_store_relaxed(&waker->processor, here);
+}
+
+bool plc_spin_waker_was_here(const void *word) {
+    uint32_t here = plc_os_processor() + 1;
+    return here != 0 && plc_load_relaxed(&waker_of(word)->processor) == here;
 }

@@ -12,11 +12,17 @@ struct plc_spin_habit {
     uint16_t skips_left; /* how many of these are left */
     bool has_spun;
     bool is_sampled; /* this wait is the last of them: how it ends says whether a spin is worth trying */
+    bool was_here;   /* the last sampled wait was ended by a waker on our own processor; for those who learn it so */
 };
 
 /* Whether a spin was in vain on this processor a few milliseconds ago, and none has paid since. */
 bool plc_spin_was_vain_here(void);
 void plc_spin_tell(bool paid);
+
+/* For a sleep on a word, which has no room to say where its waker ran: a waker that is about to make its system call tells, by the word's
+   address alone; whoever it has woken asks whether that was this processor. A guess: two words may share a place. */
+void plc_spin_tell_waker(const void *word);
+bool plc_spin_waker_was_here(const void *word);
 
 /* Counts this wait if it is one of those that sleep at once. A thread that has not spun yet goes by what others have found
    out on its processor: of a thousand threads, each would else spend its first waits on finding out the same. */
@@ -51,6 +57,14 @@ static inline void plc_spin_habit_learn(struct plc_spin_habit *habit, bool paid,
     } else {
         plc_spin_habit_skip_more(habit, max_skips);
     }
+}
+
+/* After a sampled wait: twice in a row its waker ran on our own processor, so that a spin would have kept it from running. It takes
+   some spins in vain as well: of many threads that take turns on two processors, some are woken from their own now and then. */
+static inline void plc_spin_habit_learn_waker(struct plc_spin_habit *habit, bool is_here) {
+    if (is_here && habit->was_here && habit->skips >= PLC_SPIN_HERE_SKIPS)
+        plc_spin_habit_skip_more(habit, PLC_PARKER_MAX_SKIPS_HERE);
+    habit->was_here = is_here;
 }
 
 /* Spins until is_done(object), for as long as a spin may last; returns whether it is. Inlined, as each look counts. */

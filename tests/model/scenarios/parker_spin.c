@@ -148,6 +148,35 @@ static void tell_and_ask(int self) {
     }
 }
 
+/* A word has no room to say where its wakers ran; the owner of this one is on processor 0. */
+static uint32_t word;
+
+static void tell_waker_and_ask(int self) {
+    plc_spin_tell_waker(&word);
+    if (self == 0)
+        MC_OUTCOME(plc_spin_waker_was_here(&word));
+}
+
+/* Two wakers on the owner's processor, one after the other, and some spins in vain before. */
+static void learn_from_wakers(int self) {
+    static const struct {
+        uint16_t skips;
+        bool here[3];
+        uint16_t then;
+    } cases[] = {
+        {PLC_SPIN_HERE_SKIPS, {true, true, false}, 2 * PLC_SPIN_HERE_SKIPS},
+        {PLC_SPIN_HERE_SKIPS, {true, false, true}, PLC_SPIN_HERE_SKIPS},
+        {PLC_SPIN_HERE_SKIPS / 2, {true, true, true}, PLC_SPIN_HERE_SKIPS / 2},
+        {PLC_PARKER_MAX_SKIPS_HERE, {true, true, true}, PLC_PARKER_MAX_SKIPS_HERE},
+    };
+    for (size_t i = 0; self == 0 && i < sizeof cases / sizeof cases[0]; i++) {
+        struct plc_spin_habit habit = {.skips = cases[i].skips, .has_spun = true};
+        for (int wait = 0; wait < 3; wait++)
+            plc_spin_habit_learn_waker(&habit, cases[i].here[wait]);
+        MC_ASSERT(habit.skips == cases[i].then && habit.was_here == cases[i].here[2]);
+    }
+}
+
 static void paid_at_last(void) {
     MC_ASSERT(!plc_spin_was_vain_here());
 }
@@ -219,4 +248,18 @@ MC_SCENARIOS({.name = "parker: spins, sleeps, learns",
               .setup = other_processor,
               .thread = tell_and_ask,
               .finish = paid_at_last,
-              .outcomes = "1"});
+              .outcomes = "1"},
+             {.name = "parker: where a word's wakers ran, two processors",
+              .threads = 2,
+              .setup = other_processor,
+              .thread = tell_waker_and_ask,
+              .outcomes = "0 1"},
+             {.name = "parker: where a word's wakers ran, one processor",
+              .threads = 2,
+              .setup = same_processor,
+              .thread = tell_waker_and_ask,
+              .outcomes = "1"},
+             {.name = "parker: skips more after two wakers on its own processor",
+              .threads = 1,
+              .setup = same_processor,
+              .thread = learn_from_wakers});
