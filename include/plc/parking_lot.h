@@ -62,7 +62,10 @@ struct plc_unpark_result {
     size_t unparked; /**< Threads taken from the queue to be woken. */
     size_t requeued; /**< Threads moved to the other key. */
     bool have_more;  /**< Threads are left in the queue of the key that was unparked. */
-    bool be_fair;    /**< The first thread to be woken has waited for longer than half a millisecond: hand over. */
+    /** Hand over: the first thread to be woken has waited for longer than half a millisecond. Its wait is counted from the last
+     *  time before it came that a callback was told of somebody here, or at another key of the same bucket. Always false
+     *  without a callback: that is where a lock is handed over, and the clock is read for it alone. */
+    bool be_fair;
 };
 
 /** Queues the calling thread under @p key and sleeps until it is unparked or @p deadline passes. @p park_token is what

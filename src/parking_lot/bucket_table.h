@@ -17,6 +17,7 @@ struct plc_bucket {
     uint32_t tasks;        /* how many of them are tasks; both read and written under the lock */
     uint8_t vain_searches; /* how many notifications in a row found nobody awake here; under the lock (notify.c) */
     bool has_moved;        /* nobody is queued here any more: the larger table has this bucket's keys; set once */
+    int64_t asked_at;      /* when somebody was asked last whether a waiter is due (wake_list.h); 0: never */
 } __attribute__((aligned(64)));
 
 PLC_STATIC_ASSERT(sizeof(struct plc_bucket) == 64, "a bucket is one cache line");

@@ -79,6 +79,7 @@ static void move_bucket(struct plc_bucket *bucket, const struct plc_bucket_table
         next = waiter->next;
         plc_queue_push_back(to, waiter);
         to->tasks += waiter->is_task;
+        to->asked_at = bucket->asked_at;
     }
     bucket->head = NULL;
     bucket->tail = NULL;

@@ -33,15 +33,14 @@ static inline struct plc_lot_key plc_lot_key(const void *address, enum plc_waite
     return key;
 }
 
-/* As plc_park. waiting_since, if not null, is when this thread began to wait, for fairness: zero means now, and the
-   instant is stored there, so that a waiter which was woken, beaten and parks again keeps its seniority. */
+/* As plc_park. */
 struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
-                                    uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since);
+                                    uintptr_t park_token, plc_deadline_t deadline);
 
 /* As plc_park, for a waiter that may be requeued to a lock whose unlock summons its waiters: woken with a token that says
    so, it is still in that lock's queue. resume then acts as that lock's waiters do, and returns the token that the
    caller is to see. It is called when the thread was unparked; but resign if the thread is torn out of its wait after
-   that (waiting.h). Such a waiter has no seniority: it saves reading the clock, and nobody may ask whether it is due. */
+   that (waiting.h). */
 struct plc_waiting;
 typedef uintptr_t (*plc_resume)(struct plc_waiting *waiting, uintptr_t token);
 typedef void (*plc_resign)(struct plc_waiting *waiting);

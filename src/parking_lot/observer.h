@@ -58,7 +58,7 @@ static inline void plc_waiter_is_woken(const struct plc_waiter *waiter) {
 /* Lets the owner of a waiter go that was promised a wake: the last access to it. No bucket is locked. */
 static inline void plc_waiter_wake(struct plc_waiter *waiter) {
     plc_waiter_is_woken(waiter);
-    waiter->wake(waiter);
+    plc_thread_parker_unpark(&waiter->parker);
 }
 
 /* The public name of a waiter's kind: those of tasks are the locks' own. */

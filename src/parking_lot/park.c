@@ -24,34 +24,15 @@
 /* ---- Beginning and ending. The node is the thread's own; one on the stack if a handler or callback parks while the thread's
    own is queued. A handler may jump away between any two steps, so each is right by itself (undo.h, U3). */
 
-static void wake_thread(struct plc_waiter *waiter) {
-    plc_thread_parker_unpark(&waiter->parker);
-}
-
-static __attribute__((noinline)) void wake_many(const struct plc_wake_list *list) {
+__attribute__((noinline)) void plc_wake_list_wake_many(const struct plc_wake_list *list) {
     struct plc_wake_batch batch = {0};
     struct plc_waiter *next;
     for (struct plc_waiter *waiter = list->head; waiter; waiter = next) {
         next = waiter->next_to_wake;
-        if (waiter->wake == wake_thread) {
-            plc_waiter_is_woken(waiter);
-            plc_thread_parker_unpark_with_others(&waiter->parker, &batch);
-        } else {
-            plc_wake_batch_finish(&batch);
-            plc_waiter_wake(waiter);
-        }
+        plc_waiter_is_woken(waiter);
+        plc_thread_parker_unpark_with_others(&waiter->parker, &batch);
     }
     plc_wake_batch_finish(&batch);
-}
-
-void plc_wake_list_wake(struct plc_wake_list *list) {
-    if (PLC_UNLIKELY(list->head != list->tail))
-        wake_many(list);
-    else if (list->head)
-        plc_waiter_wake(list->head);
-    plc_lot_leave();
-    if (PLC_UNLIKELY(list->tasks_at))
-        plc_tasks_wake_due(list->tasks_at);
 }
 
 /* ---- Where it sleeps: among others, if it was woken together with others the last time. */
@@ -104,7 +85,6 @@ void plc_waiting_begin(struct plc_waiting *waiting, const struct plc_park_ops *o
     waiter->is_task = false;
     waiter->thread_id = self->thread_id;
     waiter->began_at = plc_os_coarse_now_ns();
-    waiter->wake = wake_thread;
     waiting->waiter = waiter;
     plc_fence_compiler();
     if (waiter == &self->waiter) {
@@ -158,6 +138,7 @@ void plc_waiter_enqueue(struct plc_bucket *bucket, struct plc_waiter *waiter, st
 
 void plc_waiting_enqueue(struct plc_bucket *bucket, struct plc_waiting *waiting, struct plc_lot_key key,
                          unsigned flags) {
+    waiting->waiter->waiting_since = bucket->asked_at;
     plc_waiter_enqueue(bucket, waiting->waiter, key, flags);
     waiting->is_queued = true;
 }
@@ -224,13 +205,14 @@ static enum leaving leave(struct plc_waiting *waiting) {
 static const struct plc_sleep_hooks admit_cancellation = {plc_os_sleep_begins, plc_os_sleep_ends, NULL};
 
 /* To be chosen for a wake that somebody awake would answer at once is no good meanwhile. */
-static void tell_of_crowd(struct plc_waiter *waiter) {
+static __attribute__((noinline)) void tell_of_crowd(struct plc_waiter *waiter) {
     plc_thread_parker_fall_asleep(&waiter->parker);
     plc_bucket_table_tell_crowd();
 }
 
-/* Not inlined: the caller's clean-up is tied to this call, and must cover all that a cancellation can interrupt. */
-__attribute__((noinline)) bool plc_waiting_nap(struct plc_waiting *waiting, plc_deadline_t deadline) {
+/* Inlined, and the parker's sleep is too: many calls deep it would have as many returns mispredicted when it is over, for the
+   processor no longer knows where they lead once the kernel has run another thread. */
+__attribute__((always_inline)) static inline bool nap(struct plc_waiting *waiting, plc_deadline_t deadline) {
     const struct plc_park_ops *ops = waiting->ops;
     struct plc_waiter *waiter = waiting->waiter;
     const struct plc_sleep_hooks around_sleep = {ops->wait_begin, ops->wait_end, waiting->context};
@@ -247,12 +229,24 @@ __attribute__((noinline)) bool plc_waiting_nap(struct plc_waiting *waiting, plc_
     return true;
 }
 
-__attribute__((noinline)) bool plc_waiting_sleep(struct plc_waiting *waiting, plc_deadline_t deadline) {
-    if (plc_waiting_nap(waiting, deadline))
-        return true;
+/* The deadline has passed. False, unless a wake was promised. */
+static __attribute__((noinline)) bool leave_or_wait(struct plc_waiting *waiting) {
     if (leave(waiting) == LEFT)
         return false;
-    return plc_waiting_nap(waiting, PLC_NO_DEADLINE); /* the wake is on its way (L2) */
+    return nap(waiting, PLC_NO_DEADLINE); /* the wake is on its way (L2) */
+}
+
+__attribute__((always_inline)) static inline bool sleep_in_queue(struct plc_waiting *waiting, plc_deadline_t deadline) {
+    return PLC_LIKELY(nap(waiting, deadline)) || leave_or_wait(waiting);
+}
+
+/* Not inlined: the caller's clean-up is tied to these calls, and must cover all that a cancellation can interrupt. */
+__attribute__((noinline)) bool plc_waiting_nap(struct plc_waiting *waiting, plc_deadline_t deadline) {
+    return nap(waiting, deadline);
+}
+
+__attribute__((noinline)) bool plc_waiting_sleep(struct plc_waiting *waiting, plc_deadline_t deadline) {
+    return sleep_in_queue(waiting, deadline);
 }
 
 /* ---- Torn out: the waiter leaves as if its time had run out at this moment; if it was promised a wake it waits for that
@@ -273,20 +267,10 @@ static void take_back(struct plc_undo *undo) {
 
 /* ---- Parking */
 
-static int64_t seniority(int64_t *waiting_since) {
-    if (waiting_since && *waiting_since)
-        return *waiting_since;
-    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    if (waiting_since)
-        *waiting_since = now;
-    return now;
-}
-
 struct parking {
     struct plc_lot_key key;
     plc_resume resume;
     uintptr_t park_token;
-    int64_t waiting_since;
     plc_deadline_t deadline;
 };
 
@@ -296,13 +280,12 @@ static __attribute__((noinline)) struct plc_park_result park_within(struct plc_w
     struct plc_park_result result = {PLC_PARK_INVALID, 0};
     struct plc_waiter *waiter = waiting->waiter;
     waiter->park_token = parking->park_token;
-    waiter->waiting_since = parking->waiting_since;
     if (!enqueue_if_valid(waiting, parking->key))
         return result;
     if (waiting->ops->before_sleep)
         waiting->ops->before_sleep(waiting->context);
     plc_watch_begin(&waiting->watch, parking->key, parking->park_token);
-    bool unparked = plc_waiting_sleep(waiting, parking->deadline);
+    bool unparked = sleep_in_queue(waiting, parking->deadline);
     result.status = unparked ? PLC_PARK_UNPARKED : PLC_PARK_TIMED_OUT;
     result.token = unparked ? waiter->unpark_token : 0;
     if (unparked)
@@ -313,8 +296,8 @@ static __attribute__((noinline)) struct plc_park_result park_within(struct plc_w
     return result;
 }
 
-static struct plc_park_result park(const struct parking *parking, const struct plc_park_ops *ops, void *context,
-                                   plc_resign resign) {
+__attribute__((always_inline)) static inline struct plc_park_result
+park(const struct parking *parking, const struct plc_park_ops *ops, void *context, plc_resign resign) {
     PLC_WAITING(waiting);
     plc_bucket_table_prepare();
     plc_waiting_begin(&waiting, ops, context, resign);
@@ -323,15 +306,17 @@ static struct plc_park_result park(const struct parking *parking, const struct p
     return result;
 }
 
-struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops, void *context,
-                                    uintptr_t park_token, plc_deadline_t deadline, int64_t *waiting_since) {
-    const struct parking parking = {key, NULL, park_token, seniority(waiting_since), deadline};
+__attribute__((always_inline)) inline struct plc_park_result plc_lot_park(struct plc_lot_key key,
+                                                                          const struct plc_park_ops *ops, void *context,
+                                                                          uintptr_t park_token,
+                                                                          plc_deadline_t deadline) {
+    const struct parking parking = {key, NULL, park_token, deadline};
     return park(&parking, ops, context, NULL);
 }
 
-struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops,
-                                               plc_resume resume, plc_resign resign, void *context,
-                                               uintptr_t park_token, plc_deadline_t deadline) {
-    const struct parking parking = {key, resume, park_token, 0, deadline};
+__attribute__((always_inline)) inline struct plc_park_result
+plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops, plc_resume resume, plc_resign resign,
+                        void *context, uintptr_t park_token, plc_deadline_t deadline) {
+    const struct parking parking = {key, resume, park_token, deadline};
     return park(&parking, ops, context, resign);
 }

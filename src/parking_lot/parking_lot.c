@@ -10,7 +10,7 @@ static struct plc_lot_key user_key(const void *address) {
 
 struct plc_park_result plc_park(const void *key, const struct plc_park_ops *ops, void *context, uintptr_t park_token,
                                 plc_deadline_t deadline) {
-    return plc_lot_park(user_key(key), ops, context, park_token, deadline, NULL);
+    return plc_lot_park(user_key(key), ops, context, park_token, deadline);
 }
 
 struct plc_unpark_result plc_unpark_one(const void *key, plc_unpark_callback callback, void *context) {

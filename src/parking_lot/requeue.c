@@ -29,12 +29,11 @@ static struct plan plan_for(enum plc_requeue_op op) {
 }
 
 static void append_moved(struct plc_bucket *bucket, struct plc_lot_key to, struct plc_waiter *moved, uint8_t phase) {
-    int64_t now = moved ? plc_os_now_ns(PLC_CLOCK_MONOTONIC) : 0;
     struct plc_waiter *next;
     for (struct plc_waiter *waiter = moved; waiter; waiter = next) {
         next = waiter->next;
         /* Newcomers: what they waited for before was something else, and gives no seniority. */
-        waiter->waiting_since = now;
+        waiter->waiting_since = bucket->asked_at;
         waiter->phase = phase;
         plc_requeue_append(bucket, to, waiter);
     }
@@ -77,7 +76,7 @@ plc_lot_unpark_requeue(struct plc_lot_key from, struct plc_lot_key to, enum plc_
     if (op != PLC_REQUEUE_ABORT) {
         struct plc_waiter *moved = take_planned(pair.from, from, plan_for(op), &woken, &result);
         append_moved(pair.to, to, moved, 0);
-        result.be_fair = plc_wake_list_is_due(&woken);
+        result.be_fair = callback && plc_wake_list_is_due(&woken, pair.from);
         plc_wake_list_set_token(&woken, callback ? callback(context, op, result) : 0);
     }
     plc_bucket_unlock_pair_to_wake(pair);

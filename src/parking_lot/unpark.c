@@ -2,6 +2,11 @@
 /* Unparking: one, all or chosen waiters of a key are taken out under the bucket's lock and woken after it. */
 #include "parking_lot/wake_list.h"
 
+/* May anybody look at be_fair? The clock is read for nobody else: libplc's own locks have other ways to be fair. */
+static bool is_asked(struct plc_lot_key key, plc_unpark_callback callback) {
+    return callback && key.kind == PLC_WAITER_USER;
+}
+
 struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_callback callback, void *context) {
     struct plc_unpark_result result = {0};
     struct plc_wake_list woken = {0};
@@ -13,7 +18,7 @@ struct plc_unpark_result plc_lot_unpark_one(struct plc_lot_key key, plc_unpark_c
         result.have_more = plc_queue_contains(waiter->next, key);
         plc_queue_remove(bucket, previous, waiter);
         plc_wake_list_add(&woken, bucket, waiter);
-        result.be_fair = plc_wake_list_is_due(&woken);
+        result.be_fair = is_asked(key, callback) && plc_wake_list_is_due(&woken, bucket);
     }
     plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
     plc_bucket_unlock_to_wake(bucket);
@@ -59,7 +64,7 @@ struct plc_unpark_result plc_lot_unpark_filter(struct plc_lot_key key,
         }
         waiter = plc_queue_find(next, key, &previous);
     }
-    result.be_fair = plc_wake_list_is_due(&woken);
+    result.be_fair = is_asked(key, callback) && plc_wake_list_is_due(&woken, bucket);
     plc_wake_list_set_token(&woken, callback ? callback(context, result) : 0);
     plc_bucket_unlock_to_wake(bucket);
     plc_wake_list_wake(&woken);

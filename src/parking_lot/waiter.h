@@ -30,18 +30,17 @@ struct plc_waiter {
     uint8_t use;   /* a task's: what it waits for; for its owner alone */
     uintptr_t park_token;
     uintptr_t unpark_token;
-    int64_t waiting_since;             /* monotonic nanoseconds */
-    int64_t summoned_at;               /* likewise, if it was ever summoned */
-    int64_t passed_over_since;         /* likewise: as the first, by notifications of others; 0: not yet. The mutex has
+    int64_t waiting_since;     /* monotonic nanoseconds: not later than when it joined the queue (wake_list.h) */
+    int64_t summoned_at;       /* likewise, if it was ever summoned */
+    int64_t passed_over_since; /* likewise: as the first, by notifications of others; 0: not yet. The mutex has
                                           a use of its own for it in tasks, and for waiting_since (sync/mutex_tasks.c) */
-    uint32_t processor;                /* where its owner ran when it joined the queue */
-    uint32_t incarnation;              /* a task's: of the lot, in which it was queued: a fork's child has another */
-    uint64_t thread_id;                /* its owner's number, for who looks on; 0: a task */
-    int64_t began_at;                  /* when its owner came, for the same: a coarse clock */
-    void (*wake)(struct plc_waiter *); /* lets the owner go: the last access to this node */
+    uint32_t processor;        /* where its owner ran when it joined the queue */
+    uint32_t incarnation;      /* a task's: of the lot, in which it was queued: a fork's child has another */
+    uint64_t thread_id;        /* its owner's number, for who looks on; 0: a task */
+    int64_t began_at;          /* when its owner came, for the same: a coarse clock */
     union {
-        struct plc_thread_parker parker;
-        plc_waker_t waker; /* a task's; its node ends here */
+        struct plc_thread_parker parker; /* its wake, which lets the owner go, is the last access to this node */
+        plc_waker_t waker;               /* a task's; its node ends here */
     };
 };
 

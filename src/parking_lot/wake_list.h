@@ -47,14 +47,33 @@ static inline void plc_wake_list_set_token(struct plc_wake_list *list, uintptr_t
         waiter->unpark_token = token;
 }
 
-/* The bucket is still locked. Has the first that will be woken waited for so long that a lock shall be handed to it? */
-static inline bool plc_wake_list_is_due(const struct plc_wake_list *list) {
-    return list->head && plc_os_now_ns(PLC_CLOCK_MONOTONIC) - list->head->waiting_since > PLC_FAIR_AFTER_NS;
+/* The bucket is still locked. May the first that will be woken have waited for so long that a lock shall be handed to it?
+ * The clock is read by who asks, and not by who comes: a waiter notes when this was last asked of its bucket, and its wait is
+ * counted from then on. So one that has waited for that long is always due; one that has not may be as well where it is
+ * seldom asked, and there a hand-over more costs nothing. */
+static inline bool plc_wake_list_is_due(const struct plc_wake_list *list, struct plc_bucket *bucket) {
+    if (!list->head)
+        return false;
+    int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+    bucket->asked_at = now;
+    return now - list->head->waiting_since > PLC_FAIR_AFTER_NS;
 }
+
+void plc_wake_list_wake_many(const struct plc_wake_list *list);
 
 /* The bucket was unlocked by plc_bucket_unlock_to_wake, whose section this ends: what was promised must be kept, but
    tasks' wakers are the program's own code. Threads that sleep are woken together, by few calls. A waiter is gone once it was let
-   go: its link is read before. */
-void plc_wake_list_wake(struct plc_wake_list *list);
+   go: its link is read before.
+   Inlined, as all is that is left to do after a wake: the kernel may run the woken thread at once, and the processor has forgotten by
+   then where this one's calls return to, so that each return is mispredicted. */
+static inline void plc_wake_list_wake(struct plc_wake_list *list) {
+    if (PLC_UNLIKELY(list->head != list->tail))
+        plc_wake_list_wake_many(list);
+    else if (list->head)
+        plc_waiter_wake(list->head);
+    plc_lot_leave();
+    if (PLC_UNLIKELY(list->tasks_at))
+        plc_tasks_wake_due(list->tasks_at);
+}
 
 #endif

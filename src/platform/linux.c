@@ -34,35 +34,62 @@ struct timespec_long {
     long nanoseconds;
 };
 
+/* The system call itself; returns its result or the negative error. Without a call where that is possible: a thread comes back from here
+   after others have run, when each return that is still to come is mispredicted (parking_lot/park.c, nap). */
+#if defined(__x86_64__) && defined(__LP64__)
+static inline long futex(uint32_t *word, long operation, unsigned long value, const void *time, unsigned long bits) {
+    register const void *fourth __asm__("r10") = time;
+    register unsigned long fifth __asm__("r8") = 0;
+    register unsigned long sixth __asm__("r9") = bits;
+    long result;
+    __asm__ __volatile__("syscall"
+                         : "=a"(result)
+                         : "0"((long)SYS_futex), "D"(word), "S"(operation), "d"(value), "r"(fourth), "r"(fifth),
+                           "r"(sixth)
+                         : "rcx", "r11", "cc", "memory");
+    return result;
+}
+#else
+static long futex(uint32_t *word, int operation, uint32_t value, const void *time, uint32_t bits) {
+    int saved_errno = errno;
+    long result = syscall(SYS_futex, word, operation, value, time, NULL, bits);
+    if (result == -1)
+        result = -errno;
+    errno = saved_errno;
+    return result;
+}
+#endif
+
 static long futex_wait_long(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns, uint32_t bits) {
     struct timespec_long deadline = {0, 0};
     int64_t seconds = deadline_ns / NS_PER_SECOND;
     /* A 32-bit kernel without 64-bit time: later than it can say means as late as it can; the caller loops. */
     deadline.seconds = seconds > __LONG_MAX__ ? __LONG_MAX__ : (long)seconds;
     deadline.nanoseconds = (long)(deadline_ns % NS_PER_SECOND);
-    return syscall(SYS_futex, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline, NULL, bits);
+    return futex(word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline, bits);
 }
 
 static long futex_wait(uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns, uint32_t bits) {
 #ifdef SYS_futex_time64
     struct timespec64 deadline = {deadline_ns / NS_PER_SECOND, deadline_ns % NS_PER_SECOND};
+    int saved_errno = errno;
     long result =
         syscall(SYS_futex_time64, word, operation, expected, deadline_ns == INT64_MAX ? NULL : &deadline, NULL, bits);
-    if (result != -1 || errno != ENOSYS)
+    if (result == -1)
+        result = -errno;
+    errno = saved_errno;
+    if (result != -ENOSYS)
         return result;
 #endif
     return futex_wait_long(word, operation, expected, deadline_ns, bits);
 }
 
 bool plc_os_futex_wait_bits(uint32_t *word, uint32_t expected, uint32_t bits, plc_deadline_t deadline) {
-    int saved_errno = errno;
     int operation = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
     if (deadline.clock == PLC_CLOCK_REALTIME && !plc_deadline_is_never(deadline))
         operation |= FUTEX_CLOCK_REALTIME;
     /* The kernel refuses negative times; they are past on either clock. */
-    bool timed_out =
-        deadline.ns <= 0 || (futex_wait(word, operation, expected, deadline.ns, bits) == -1 && errno == ETIMEDOUT);
-    errno = saved_errno;
+    bool timed_out = deadline.ns <= 0 || futex_wait(word, operation, expected, deadline.ns, bits) == -ETIMEDOUT;
     /* Some kernels and emulators wake a little early: the clock decides. */
     return !(timed_out && plc_deadline_has_passed(deadline));
 }
@@ -72,15 +99,11 @@ bool plc_os_futex_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadlin
 }
 
 void plc_os_futex_wake(uint32_t *word, int count) {
-    int saved_errno = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
-    errno = saved_errno;
+    (void)futex(word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, (uint32_t)count, NULL, 0);
 }
 
 void plc_os_futex_wake_bits(uint32_t *word, uint32_t bits) {
-    int saved_errno = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, bits);
-    errno = saved_errno;
+    (void)futex(word, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, bits);
 }
 
 /* ---- Many sleepers: since Linux 6.16 a process has a futex table of its own, of four slots for each of its threads that can run at

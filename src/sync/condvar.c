@@ -246,7 +246,9 @@ static __attribute__((noinline)) bool wait_within(struct waiter *waiter) {
     return result.status == PLC_PARK_UNPARKED || waiter->requeued;
 }
 
-bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request) {
+/* Inlined, as all is that is left to do when the thread has slept: nap in parking_lot/park.c says why. */
+__attribute__((always_inline)) static inline bool wait_core(plc_condvar_t *condvar,
+                                                            const struct plc_condvar_request *request) {
     __attribute__((cleanup(finish_if_unwound))) struct waiter waiter = {
         .condvar = condvar, .request = request, .holds_the_lock = true};
     plc_undo_push(&waiter.undo, jump_out);
@@ -258,15 +260,19 @@ bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_req
     return notified;
 }
 
+bool plc_condvar_wait_core_(plc_condvar_t *condvar, const struct plc_condvar_request *request) {
+    return wait_core(condvar, request);
+}
+
 bool plc_condvar_wait_slow_(plc_condvar_t *condvar, plc_mutex_t *mutex, plc_deadline_t deadline) {
     const struct plc_condvar_request request = {.mutex = mutex, .deadline = deadline};
-    return plc_condvar_wait_core_(condvar, &request);
+    return wait_core(condvar, &request);
 }
 
 bool plc_condvar_wait_any_until(plc_condvar_t *condvar, const struct plc_lock_ops *ops, void *lock,
                                 plc_deadline_t deadline) {
     const struct plc_condvar_request request = {.ops = ops, .lock = lock, .deadline = deadline};
-    return plc_condvar_wait_core_(condvar, &request);
+    return wait_core(condvar, &request);
 }
 
 /* ---- For tasks (condvar_tasks.c) */

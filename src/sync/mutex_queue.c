@@ -319,8 +319,9 @@ static struct plc_waiter *take_crowd(plc_mutex_t *mutex, struct plc_bucket *buck
     return waiter;
 }
 
-/* The bucket is unlocked. A thread's wake is the last access to it. */
-static void wake(struct plc_waiter *waiter, struct plc_wake_list *crowd, plc_waker_t *task) {
+/* The bucket is unlocked. A thread's wake is the last access to it. Inlined, as plc_wake_list_wake is. */
+__attribute__((always_inline)) static inline void wake(struct plc_waiter *waiter, struct plc_wake_list *crowd,
+                                                       plc_waker_t *task) {
     if (waiter)
         plc_waiter_wake(waiter);
     if (PLC_UNLIKELY(crowd->head))

@@ -101,7 +101,7 @@ static void wait_for_change(plc_once_t *once, uint8_t state, struct plc_spin *sp
         if (!plc_cas_relaxed_weak(&once->state, &state, (uint8_t)(RUNNING | PARKED))) /* relaxed: carries no data */
             return;
     }
-    plc_lot_park(key_of(once), &wait_for_end, once, 0, PLC_NO_DEADLINE, NULL);
+    plc_lot_park(key_of(once), &wait_for_end, once, 0, PLC_NO_DEADLINE);
 }
 
 /* The state is neither new nor an outcome. */

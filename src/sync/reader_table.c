@@ -157,7 +157,7 @@ static bool sleep_until_left(struct plc_reader_slot *slot, const void *lock, plc
     heavy_fence(lock);
     while (in_time && !has_left(slot, lock)) {
         struct plc_park_result result =
-            plc_lot_park(plc_lot_key(slot, PLC_WAITER_READER_SLOT), &ops, &wait, (uintptr_t)lock, deadline, NULL);
+            plc_lot_park(plc_lot_key(slot, PLC_WAITER_READER_SLOT), &ops, &wait, (uintptr_t)lock, deadline);
         in_time = result.status != PLC_PARK_TIMED_OUT;
     }
     plc_fetch_sub_relaxed(&slot->sleepers, 1u); /* relaxed: a reader that still sees it finds nobody asleep */

@@ -230,7 +230,7 @@ static __attribute__((noinline)) bool drain_within(plc_rwlock_t *lock, plc_deadl
     while (!is_drained(lock)) {
         if (plc_spin_once_evenly(&spin, drain_pauses(&spin), PLC_RWLOCK_DRAIN_ROUNDS))
             continue;
-        struct plc_park_result result = plc_lot_park(plc_rwlock_drain_key(lock), &ops, lock, 0, deadline, NULL);
+        struct plc_park_result result = plc_lot_park(plc_rwlock_drain_key(lock), &ops, lock, 0, deadline);
         if (result.status == PLC_PARK_TIMED_OUT && !is_drained(lock))
             return false;
         plc_spin_init(&spin);

@@ -26,7 +26,7 @@ static struct plc_lot_key key_of(const uint32_t *word) {
 
 bool plc_word_wait(uint32_t *word, uint32_t expected, plc_deadline_t deadline) {
     struct expectation expectation = {word, expected};
-    return plc_lot_park(key_of(word), &sleep_at_once, &expectation, 0, deadline, NULL).status != PLC_PARK_TIMED_OUT;
+    return plc_lot_park(key_of(word), &sleep_at_once, &expectation, 0, deadline).status != PLC_PARK_TIMED_OUT;
 }
 
 void plc_word_wake_one(uint32_t *word) {

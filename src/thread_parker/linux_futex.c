@@ -128,8 +128,9 @@ void plc_thread_parker_fall_asleep(struct plc_thread_parker *parker) {
     plc_cas_relaxed(&parker->word, &state, ASLEEP); /* relaxed: park looks again */
 }
 
-static bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadline,
-                        const struct plc_sleep_hooks *hooks) {
+/* Inlined, as the next one: see nap in parking_lot/park.c. */
+__attribute__((always_inline)) static inline bool sleep_until(struct plc_thread_parker *parker, plc_deadline_t deadline,
+                                                              const struct plc_sleep_hooks *hooks) {
     const struct bed bed = bed_of(parker);
     uint32_t number = number_of(bed);
     uint32_t state = AWAKE;
@@ -164,8 +165,8 @@ static bool wakers_are_here(const struct plc_thread_parker *parker) {
 /* A wait that slept at once, and was the last to do so, costs little to look at: if it was long, or ended by one of the wakers
    on our own processor, a spin now would be in vain. Whoever is idle, or is woken there, would else spin for nothing again
    and again. */
-static bool sleep_and_learn(struct plc_thread_parker *parker, plc_deadline_t deadline,
-                            const struct plc_sleep_hooks *hooks) {
+__attribute__((always_inline)) static inline bool
+sleep_and_learn(struct plc_thread_parker *parker, plc_deadline_t deadline, const struct plc_sleep_hooks *hooks) {
     if (PLC_LIKELY(!parker->habit.is_sampled))
         return sleep_until(parker, deadline, hooks);
     int64_t start = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
@@ -176,7 +177,8 @@ static bool sleep_and_learn(struct plc_thread_parker *parker, plc_deadline_t dea
     return signalled;
 }
 
-void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_sleep_hooks *hooks) {
+__attribute__((always_inline)) inline void plc_thread_parker_park(struct plc_thread_parker *parker,
+                                                                  const struct plc_sleep_hooks *hooks) {
     if (!spin(parker))
         sleep_and_learn(parker, PLC_NO_DEADLINE, hooks);
     parker->last_was_here = waker_was_here(parker);

@@ -26,7 +26,6 @@ class FakeWaiter {
         : lock_(lock) {
         const int64_t now = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
         plc_thread_parker_init(&node_.parker);
-        node_.wake = wake;
         node_.park_token = share;
         struct plc_bucket *bucket = plc_bucket_lock(&lock_);
         plc_waiter_enqueue(bucket, &node_, plc_rwlock_key(&lock_), PLC_PARK_NO_SPIN);
@@ -52,24 +51,18 @@ class FakeWaiter {
     bool was_summoned() const {
         return node_.summoned_at != 0;
     }
-    /* How often it was woken, and what it was told. */
-    int wakes() const {
-        return wakes_;
+    /* Whether it was woken, and what it was told. */
+    bool was_woken() {
+        const plc_deadline_t past = {1, PLC_CLOCK_MONOTONIC};
+        return plc_thread_parker_park_until(&node_.parker, past, nullptr);
     }
-    bool was_handed_over() const {
-        return wakes_ > 0 && node_.unpark_token == PLC_RWLOCK_TOKEN_HANDOFF;
+    bool was_handed_over() {
+        return was_woken() && node_.unpark_token == PLC_RWLOCK_TOKEN_HANDOFF;
     }
 
   private:
-    static void wake(struct plc_waiter *node) {
-        /* The node is the first member. */
-        reinterpret_cast<FakeWaiter *>(node)->wakes_++;
-        plc_thread_parker_unpark(&node->parker);
-    }
-
     struct plc_waiter node_ = {};
     const plc_rwlock_t &lock_;
-    int wakes_ = 0;
 };
 
 } // namespace plc_test

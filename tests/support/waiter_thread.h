@@ -18,7 +18,6 @@ class WaiterThread {
     struct Options {
         uintptr_t token = 0;
         plc_deadline_t deadline = PLC_NO_DEADLINE;
-        int64_t waiting_since = 0;
         unsigned flags = 0;
         bool gated = false; /* queued, but does not look at its deadline before open_gate() */
     };
@@ -61,9 +60,6 @@ class WaiterThread {
     bool was_last() const {
         return was_last_;
     }
-    int64_t waiting_since() const {
-        return options_.waiting_since;
-    }
 
   private:
     void run() {
@@ -76,7 +72,7 @@ class WaiterThread {
             self->was_last_ = was_last;
         };
         ops.flags = options_.flags;
-        result_ = plc_lot_park(key_, &ops, this, options_.token, options_.deadline, &options_.waiting_since);
+        result_ = plc_lot_park(key_, &ops, this, options_.token, options_.deadline);
         returned_ = true;
     }
     void pass_gate() {

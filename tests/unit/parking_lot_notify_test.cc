@@ -28,7 +28,6 @@ class AwakeWaiter {
     AwakeWaiter(LotKey key, uintptr_t token) {
         plc_thread_parker_init(&node.parker);
         node.park_token = token;
-        node.wake = [](plc_waiter *waiter) { plc_thread_parker_unpark(&waiter->parker); };
         plc_bucket *bucket = plc_bucket_lock(key.address);
         plc_waiter_enqueue(bucket, &node, key, 0);
         plc_bucket_unlock(bucket);

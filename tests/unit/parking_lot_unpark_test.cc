@@ -85,63 +85,135 @@ TEST(UnparkOne, TokensAreWholeWords) {
 
 /* ---- Fairness */
 
+/* The bucket was asked at this time, on the monotonic clock, before whoever comes now. */
+void set_asked_at(const void *key, int64_t asked_at) {
+    plc_bucket *bucket = plc_bucket_lock(key);
+    bucket->asked_at = asked_at;
+    plc_bucket_unlock(bucket);
+}
+
+int64_t asked_at(const void *key) {
+    plc_bucket *bucket = plc_bucket_lock(key);
+    const int64_t asked_at = bucket->asked_at;
+    plc_bucket_unlock(bucket);
+    return asked_at;
+}
+
+int64_t now() {
+    return plc_os_now_ns(PLC_CLOCK_MONOTONIC);
+}
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+uintptr_t note_fairness(void *context, plc_unpark_result result) {
+    *static_cast<bool *>(context) = result.be_fair;
+    return 0;
+}
+
+uintptr_t note_fairness_of_requeue(void *context, plc_requeue_op, plc_unpark_result result) {
+    return note_fairness(context, result);
+}
+
+/* Every way to unpark, with a callback: what it was told, and what the caller was. */
+struct Asking {
+    plc_unpark_result result;
+    bool told;
+};
+
+std::vector<std::function<Asking(const char *)>> ways_to_ask() {
+    const auto one = [](const char *key) {
+        bool told = false;
+        const plc_unpark_result result = plc_unpark_one(key, note_fairness, &told);
+        return Asking{result, told};
+    };
+    const auto all = [](const char *key) {
+        bool told = false;
+        const plc_unpark_result result = plc_unpark_filter(
+            key, [](void *, uintptr_t) { return PLC_FILTER_UNPARK; }, note_fairness, &told);
+        return Asking{result, told};
+    };
+    const auto requeue = [](const char *key) {
+        bool told = false;
+        const plc_unpark_result result = plc_unpark_requeue(
+            key, key + 1, [](void *) { return PLC_REQUEUE_WAKE_ONE; }, note_fairness_of_requeue, &told);
+        return Asking{result, told};
+    };
+    return {one, all, requeue};
+}
+
+bool asks_fairly(const std::function<Asking(const char *)> &ask, const char *key) {
+    const Asking asking = ask(key);
+    EXPECT_EQ(asking.told, asking.result.be_fair);
+    return asking.told;
+}
+
 TEST(BeFair, SaysThatTheFirstHasWaitedForLong) {
-    const char key = 0;
-    WaiterThread::Options old_timer;
-    old_timer.waiting_since = plc_os_now_ns(PLC_CLOCK_MONOTONIC) - INT64_C(1'000'000'000);
-    WaiterThread::Options newcomer; /* from the future: not due, however slow this machine is */
-    newcomer.waiting_since = plc_os_now_ns(PLC_CLOCK_MONOTONIC) + INT64_C(3'600'000'000'000);
-    const auto unpark_one = [&key] { return plc_unpark_one(&key, nullptr, nullptr); };
-    const auto unpark_all = [&key] {
-        return plc_unpark_filter(
-            &key, [](void *, uintptr_t) { return PLC_FILTER_UNPARK; }, nullptr, nullptr);
-    };
-    const auto requeue = [&key] {
-        return plc_unpark_requeue(
-            &key, &key + 1, [](void *) { return PLC_REQUEUE_WAKE_ONE; }, nullptr, nullptr);
-    };
-    for (const auto &unpark : {std::function<plc_unpark_result()>(unpark_one), {unpark_all}, {requeue}}) {
+    const char keys[2] = {};
+    const char *key = keys;
+    for (const auto &ask : ways_to_ask()) {
+        set_asked_at(key, now() - kSecond);
         {
-            WaiterThread waiter(user(&key), old_timer);
-            EXPECT_TRUE(unpark().be_fair);
+            auto waiter = park_thread(key);
+            EXPECT_TRUE(asks_fairly(ask, key));
         }
+        set_asked_at(key, now() + 3600 * kSecond); /* from the future: not due, however slow this machine is */
         {
-            WaiterThread waiter(user(&key), newcomer);
-            EXPECT_FALSE(unpark().be_fair);
+            auto waiter = park_thread(key);
+            EXPECT_FALSE(asks_fairly(ask, key));
         }
-        EXPECT_FALSE(unpark().be_fair) << "nobody waits";
+        EXPECT_FALSE(asks_fairly(ask, key)) << "nobody waits";
     }
 }
 
-TEST(BeFair, IsKnownToTheCallback) {
+/* Whoever has waited for that long is due, whoever came and was asked about since. */
+TEST(BeFair, CountsFromBeforeTheWaiterCame) {
     const char key = 0;
-    WaiterThread::Options old_timer;
-    old_timer.waiting_since = 1;
-    WaiterThread waiter(user(&key), old_timer);
-    plc_unpark_one(
-        &key,
-        [](void *, plc_unpark_result result) -> uintptr_t {
-            EXPECT_TRUE(result.be_fair);
-            return 0;
-        },
-        nullptr);
+    set_asked_at(&key, now() - kSecond);
+    auto first = park_thread(&key);
+    auto second = park_thread(&key);
+    bool told = false;
+    plc_unpark_one(&key, note_fairness, &told);
+    EXPECT_TRUE(told);
+    const int64_t asked = asked_at(&key);
+    EXPECT_LE(asked, now());
+    set_asked_at(&key, now() + 3600 * kSecond); /* the next one comes after this */
+    auto third = park_thread(&key);
+    told = false;
+    plc_unpark_one(&key, note_fairness, &told);
+    EXPECT_TRUE(told);
+    EXPECT_GE(asked_at(&key), asked);
+    plc_unpark_one(&key, note_fairness, &told);
+    EXPECT_FALSE(told);
 }
 
-TEST(BeFair, SeniorityIsStoredOnceAndThenKept) {
-    const char key = 0;
-    const int64_t before = plc_os_now_ns(PLC_CLOCK_MONOTONIC);
-    auto fresh = park_thread(&key);
-    EXPECT_EQ(plc_unpark_all(&key, 0), 1u);
-    fresh->join();
-    EXPECT_GE(fresh->waiting_since(), before);
-    EXPECT_LE(fresh->waiting_since(), plc_os_now_ns(PLC_CLOCK_MONOTONIC));
+TEST(BeFair, IsNotAskedWithoutACallback) {
+    const char keys[2] = {};
+    const char *key = keys;
+    set_asked_at(key, 1);
+    auto waiters = park_threads(key, 3);
+    EXPECT_FALSE(plc_unpark_one(key, nullptr, nullptr).be_fair);
+    EXPECT_FALSE(plc_unpark_requeue(
+                     key, key + 1, [](void *) { return PLC_REQUEUE_WAKE_ONE; }, nullptr, nullptr)
+                     .be_fair);
+    EXPECT_FALSE(plc_unpark_filter(
+                     key, [](void *, uintptr_t) { return PLC_FILTER_UNPARK; }, nullptr, nullptr)
+                     .be_fair);
+    EXPECT_EQ(asked_at(key), 1) << "nobody has looked at the clock";
+}
 
-    WaiterThread::Options returning;
-    returning.waiting_since = before;
-    WaiterThread again(user(&key), returning);
-    EXPECT_EQ(plc_unpark_all(&key, 0), 1u);
-    again.join();
-    EXPECT_EQ(again.waiting_since(), before);
+/* It is new where it was moved to. */
+TEST(BeFair, AMovedWaiterIsCountedAnew) {
+    const char keys[2] = {};
+    set_asked_at(&keys[0], now() - kSecond);
+    auto waiter = park_thread(&keys[0]);
+    set_asked_at(&keys[1], now() + 3600 * kSecond);
+    EXPECT_EQ(plc_unpark_requeue(
+                  &keys[0], &keys[1], [](void *) { return PLC_REQUEUE_ONE; }, nullptr, nullptr)
+                  .requeued,
+              1u);
+    bool told = true;
+    plc_unpark_one(&keys[1], note_fairness, &told);
+    EXPECT_FALSE(told);
 }
 
 /* ---- Unparking all */

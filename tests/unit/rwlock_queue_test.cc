@@ -23,7 +23,7 @@ TEST(RwlockQueueTest, OneThatSleepsIsSummonedAndStaysInTheQueue) {
         EXPECT_EQ(word_of(lock), Q);
         EXPECT_EQ(waiter.state(), PLC_WAITER_SUMMONED);
         EXPECT_TRUE(waiter.was_summoned());
-        EXPECT_EQ(waiter.wakes(), 1);
+        EXPECT_TRUE(waiter.was_woken());
         EXPECT_FALSE(waiter.was_handed_over());
         EXPECT_EQ(queued(lock), 1u);
     }
@@ -37,7 +37,7 @@ TEST(RwlockQueueTest, OneThatSleepsAndWasSummonedASliceAgoIsHandedTheLock) {
         plc_rwlock_write_unlock(&lock);
         EXPECT_EQ(word_of(lock), share);
         EXPECT_EQ(waiter.state(), PLC_WAITER_DEQUEUED);
-        EXPECT_EQ(waiter.wakes(), 1);
+        EXPECT_TRUE(waiter.was_woken());
         EXPECT_TRUE(waiter.was_handed_over());
         EXPECT_EQ(queued(lock), 0u);
     }
@@ -52,7 +52,7 @@ TEST(RwlockQueueTest, OneThatIsOnItsWayIsWaitedFor) {
         plc_rwlock_write_unlock(&lock);
         EXPECT_EQ(word_of(lock), Q);
         EXPECT_EQ(waiter.state(), PLC_WAITER_SUMMONED);
-        EXPECT_EQ(waiter.wakes(), 0);
+        EXPECT_FALSE(waiter.was_woken());
     }
 }
 
@@ -63,7 +63,7 @@ TEST(RwlockQueueTest, OneThatIsStuckIsHandedTheLockAndComesAnyway) {
         plc_rwlock_write_unlock(&lock);
         EXPECT_EQ(word_of(lock), share);
         EXPECT_EQ(waiter.state(), PLC_WAITER_DEQUEUED);
-        EXPECT_EQ(waiter.wakes(), 0);
+        EXPECT_FALSE(waiter.was_woken());
     }
 }
 
@@ -84,7 +84,7 @@ TEST(RwlockQueueTest, AFairReleaseDoesNotWaitForAnybody) {
         plc_rwlock_write_unlock_fair(&lock);
         EXPECT_EQ(word_of(lock), share);
         EXPECT_EQ(waiter.state(), PLC_WAITER_DEQUEUED);
-        EXPECT_EQ(waiter.wakes(), 0);
+        EXPECT_FALSE(waiter.was_woken());
     }
 }
 
@@ -97,7 +97,7 @@ TEST(RwlockQueueTest, OneThatNapsIsLeftAlone) {
         plc_rwlock_write_unlock(&lock);
         EXPECT_EQ(word_of(lock), H);
         EXPECT_EQ(waiter.state(), PLC_WAITER_SUMMONED);
-        EXPECT_EQ(waiter.wakes(), 0);
+        EXPECT_FALSE(waiter.was_woken());
     }
 }
 
@@ -108,7 +108,7 @@ TEST(RwlockQueueTest, AFairReleaseWakesOneThatNaps) {
         plc_rwlock_write_unlock_fair(&lock);
         EXPECT_EQ(word_of(lock), share);
         EXPECT_EQ(waiter.state(), PLC_WAITER_DEQUEUED);
-        EXPECT_EQ(waiter.wakes(), 1);
+        EXPECT_TRUE(waiter.was_woken());
         EXPECT_TRUE(waiter.was_handed_over());
     }
 }
@@ -133,9 +133,9 @@ TEST(RwlockQueueTest, ADowngradeLetsReadersInBehindAWriterThatNaps) {
     FakeWaiter reader(lock, R, PLC_WAITER_QUEUED, Summoned::never);
     plc_rwlock_downgrade_to_upgradable(&lock);
     EXPECT_EQ(word_of(lock), R | U | H);
-    EXPECT_EQ(writer.wakes(), 0);
+    EXPECT_FALSE(writer.was_woken());
     EXPECT_EQ(reader.state(), PLC_WAITER_SUMMONED);
-    EXPECT_EQ(reader.wakes(), 1);
+    EXPECT_TRUE(reader.was_woken());
 }
 
 TEST(RwlockQueueTest, OneThatJoinsOrGivesUpBehindANapLeavesItsMark) {
@@ -164,12 +164,12 @@ TEST(RwlockQueueTest, WhoeverIsInTurnWithOneThatIsStuckIsHandedTheLockToo) {
     FakeWaiter next(lock, R, PLC_WAITER_QUEUED, Summoned::never);
     plc_rwlock_write_unlock(&lock);
     EXPECT_EQ(word_of(lock), 2 * R | W | Q);
-    EXPECT_EQ(stuck.wakes(), 0);
+    EXPECT_FALSE(stuck.was_woken());
     EXPECT_TRUE(beaten.was_handed_over());
     EXPECT_EQ(comes.state(), PLC_WAITER_DEQUEUED);
-    EXPECT_EQ(comes.wakes(), 0);
+    EXPECT_FALSE(comes.was_woken());
     EXPECT_EQ(next.state(), PLC_WAITER_QUEUED);
-    EXPECT_EQ(next.wakes(), 0);
+    EXPECT_FALSE(next.was_woken());
 }
 
 /* It keeps its seniority, but the first has not had its slice yet. */
@@ -180,7 +180,7 @@ TEST(RwlockQueueTest, OneBehindTheFirstIsNotHandedTheLockAheadOfIt) {
     plc_rwlock_write_unlock(&lock);
     EXPECT_EQ(word_of(lock), Q);
     EXPECT_EQ(second.state(), PLC_WAITER_QUEUED);
-    EXPECT_EQ(second.wakes(), 0);
+    EXPECT_FALSE(second.was_woken());
 }
 
 /* A reader that was beaten sleeps behind the first, which gets the lock as a reader: nobody would wake that one later,
@@ -207,9 +207,9 @@ TEST(RwlockQueueTest, AFirstThatGetsInSummonsWhoeverElseMayComeIn) {
         first.wait_for_it();
         wait_until([&] { return queued(lock) == 3; });
         EXPECT_EQ(beaten.state(), PLC_WAITER_SUMMONED);
-        EXPECT_EQ(beaten.wakes(), 1);
+        EXPECT_TRUE(beaten.was_woken());
         /* Beside an upgradable holder the writer is passed by. */
-        EXPECT_EQ(behind.wakes(), mode == Mode::upgradable ? 1 : 0);
+        EXPECT_EQ(behind.was_woken(), mode == Mode::upgradable);
         EXPECT_EQ(word_of(lock), (mode == Mode::upgradable ? R | U : R) | Q);
     }
 }
