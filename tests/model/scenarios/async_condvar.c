@@ -135,6 +135,15 @@ static void polled_with_another_waker(int self) {
     task_ends(task);
 }
 
+/* ---- The word is that of the parent of a fork, somebody of which waited with another mutex: the child has none of its waiters. */
+
+static plc_mutex_t mutex_of_the_parent;
+
+static void forked_while_somebody_waited(void) {
+    lot_setup();
+    condvar.state = (uintptr_t)&mutex_of_the_parent;
+}
+
 /* ---- T1 gives up: before it is notified, after, or while it waits for the mutex. T2 gets the token in any case. */
 
 static void one_gives_up(int self) {
@@ -220,6 +229,13 @@ MC_SCENARIOS({.name = "async condvar: notified" ON, TWO, .thread = notify_one, .
              {.name = "async condvar: polled with another waker" ON,
               TWO,
               .thread = polled_with_another_waker,
+              .finish = all_taken,
+              BOUND(3)},
+             {.name = "async condvar: after a fork beside a waiter with another mutex" ON,
+              .threads = 2,
+              .setup = forked_while_somebody_waited,
+              .invariant = word_is_right,
+              .thread = notify_one,
               .finish = all_taken,
               BOUND(3)},
              {.name = "async condvar: two tasks, two notifications" ON,

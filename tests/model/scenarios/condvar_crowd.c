@@ -6,14 +6,25 @@
 #include "lot.h"
 
 static plc_mutex_t mutex;
-static plc_condvar_t condvar;
+static plc_condvar_t condvars[16], *condvar;
 static bool ready;
 static int sections, waits_ended, notified, timed_out, found;
+
+/* In another bucket than the mutex, if there are two. */
+static void setup(void) {
+    lot_setup();
+    const struct plc_bucket_table *table = plc_current_table();
+    const struct plc_bucket *taken = plc_bucket_of(table, &mutex);
+    condvar = condvars;
+    while (plc_bucket_table_size() > 1 && plc_bucket_of(table, condvar) == taken)
+        condvar++;
+    MC_ASSERT(condvar < condvars + sizeof condvars / sizeof condvars[0]);
+}
 
 static void wait_until_ready(void) {
     plc_mutex_lock(&mutex);
     while (!ready)
-        plc_condvar_wait(&condvar, &mutex);
+        plc_condvar_wait(condvar, &mutex);
     waits_ended++;
     plc_mutex_unlock(&mutex);
 }
@@ -21,7 +32,7 @@ static void wait_until_ready(void) {
 static void broadcast(void) {
     plc_mutex_lock(&mutex);
     ready = true;
-    found = (int)plc_condvar_notify_all(&condvar);
+    found = (int)plc_condvar_notify_all(condvar);
     plc_mutex_unlock(&mutex);
 }
 
@@ -39,7 +50,7 @@ static void beside_a_locker(int self) {
 }
 
 static void all_at_rest(void) {
-    MC_ASSERT(mutex.state == 0 && condvar.state == 0);
+    MC_ASSERT(mutex.state == 0 && condvar->state == 0);
     lot_must_be_empty();
 }
 
@@ -49,14 +60,18 @@ static void waited_and_locked(void) {
 }
 
 /* The broadcast does not own the mutex: somebody else does, or nobody. */
+static void broadcast_without_the_mutex(void) {
+    plc_mutex_lock(&mutex);
+    ready = true;
+    plc_mutex_unlock(&mutex);
+    found = (int)plc_condvar_notify_all(condvar);
+}
+
 static void beside_a_holder(int self) {
     if (self == 0) {
         wait_until_ready();
     } else if (self == 1) {
-        plc_mutex_lock(&mutex);
-        ready = true;
-        plc_mutex_unlock(&mutex);
-        found = (int)plc_condvar_notify_all(&condvar);
+        broadcast_without_the_mutex();
     } else {
         plc_mutex_lock(&mutex);
         sections++;
@@ -64,11 +79,23 @@ static void beside_a_holder(int self) {
     }
 }
 
+/* The mutex's bucket is locked, as it is for another lock in it; and when it no longer is, the mutex may be free. */
+static void beside_a_bucket_section(int self) {
+    if (self < 2) {
+        beside_a_holder(self);
+    } else {
+        plc_mutex_lock(&mutex);
+        sections++;
+        plc_bucket_unlock(plc_bucket_lock(&mutex));
+        plc_mutex_unlock(&mutex);
+    }
+}
+
 /* T0's time runs out before the broadcast, or in the condvar's queue, or in the mutex's. */
 static void beside_a_time_out(int self) {
     if (self == 0) {
         plc_mutex_lock(&mutex);
-        if (plc_condvar_wait_until(&condvar, &mutex, soon()))
+        if (plc_condvar_wait_until(condvar, &mutex, soon()))
             notified++;
         else
             timed_out++;
@@ -88,10 +115,10 @@ static void told_the_truth(void) {
 #else
 #define BOUND 1
 #endif
-#define THREE .threads = 3, .setup = lot_setup, .preemptions = BOUND, .stale = 1
+#define THREE .threads = 3, .setup = setup, .preemptions = BOUND, .stale = 1
 MC_SCENARIOS({.name = "condvar: a broadcast racing a time-out" ON,
               .threads = 2,
-              .setup = lot_setup,
+              .setup = setup,
               .thread = beside_a_time_out,
               .finish = told_the_truth,
               .preemptions = 4,
@@ -103,4 +130,8 @@ MC_SCENARIOS({.name = "condvar: a broadcast racing a time-out" ON,
              {.name = "condvar: a broadcast without the mutex, which another has" ON,
               THREE,
               .thread = beside_a_holder,
+              .finish = waited_and_locked},
+             {.name = "condvar: a broadcast while somebody has the mutex's bucket" ON,
+              THREE,
+              .thread = beside_a_bucket_section,
               .finish = waited_and_locked});
