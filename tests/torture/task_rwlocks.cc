@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Reader-writer locks between threads, in all modes, and tasks that read and write. */
+/* Reader-writer locks between threads, in all modes, and tasks that read, write, and upgrade. */
 #include <plc/async.h>
 
 #include "room.h"
@@ -23,6 +23,9 @@ class Library final : public Room {
             guarded_.leave(who, this);
         else
             guarded_.read(this);
+    }
+    uint64_t version() const {
+        return guarded_.version();
     }
     plc_rwlock_t *lock() {
         return lock_.get();
@@ -63,8 +66,21 @@ class Reader final : public Guest {
         if (step_ == Step::idle)
             begin();
         if (step_ == Step::locking) {
-            if (poll_for(library_.lock(), writes_, waiter(), waker) == PLC_POLL_PENDING)
+            if (poll_to_lock(waker) == PLC_POLL_PENDING)
                 return pending();
+            if (upgrades_) {
+                library_.entered(index(), false);
+                seen_ = library_.version();
+                step_ = Step::upgrading;
+            }
+        }
+        if (step_ == Step::upgrading) {
+            if (plc_rwlock_upgrade_async(library_.lock(), waiter(), waker) == PLC_POLL_PENDING)
+                return pending();
+            if (library_.version() != seen_)
+                fail("rwlock %p: a writer came between a task and its upgrade", static_cast<void *>(library_.lock()));
+        }
+        if (step_ != Step::inside) {
             library_.entered(index(), writes_);
             step_ = Step::inside;
             if (random_.one_in(4)) {
@@ -78,7 +94,10 @@ class Reader final : public Guest {
         return Outcome::goes_on;
     }
     void cancelled() override {
+        const bool has_it = step_ == Step::upgrading;
         step_ = Step::idle;
+        if (has_it)
+            plc_rwlock_upgradable_unlock_async(library_.lock());
     }
     void meddle(size_t who) override {
         const bool writes = meddled_.fetch_add(1, std::memory_order_relaxed) % 2 == 0;
@@ -93,11 +112,16 @@ class Reader final : public Guest {
     }
 
   private:
-    enum class Step { idle, locking, inside };
+    enum class Step { idle, locking, upgrading, inside };
     void begin() {
         renew_waiter();
         writes_ = random_.one_in(3);
+        upgrades_ = writes_ && random_.one_in(3);
         step_ = Step::locking;
+    }
+    plc_poll poll_to_lock(const plc_waker_t *waker) {
+        return upgrades_ ? plc_rwlock_upgradable_lock_async(library_.lock(), waiter(), waker)
+                         : poll_for(library_.lock(), writes_, waiter(), waker);
     }
     Outcome pending() {
         if (library_.is_closed())
@@ -114,6 +138,8 @@ class Reader final : public Guest {
     Library &library_;
     Step step_ = Step::idle;
     bool writes_ = false;
+    bool upgrades_ = false; /* and then writes */
+    uint64_t seen_ = 0;     /* before the upgrade */
     std::atomic<unsigned> meddled_{0};
 };
 
