@@ -195,8 +195,10 @@ class Build:
 
     @staticmethod
     def recompile(command, overlay, source, output):
-        """The same call of the compiler for another source and object; changed headers are found first."""
-        result = [command[0], f"-I{overlay / 'include'}", f"-I{overlay / 'src'}"]
+        """The same call of the compiler for another source and object; changed headers are found first, and the others
+        that lie beside the source where they are."""
+        beside = os.path.dirname(command[command.index("-c") + 1])
+        result = [command[0], f"-I{overlay / 'include'}", f"-I{overlay / 'src'}", "-iquote", beside]
         arguments = iter(command[1:])
         for argument in arguments:
             if argument in ("-MT", "-MF", "-o", "-c"):
