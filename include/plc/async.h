@@ -122,11 +122,10 @@ PLC_INLINE void plc_rwlock_read_unlock_async(plc_rwlock_t *lock) PLC_NO_THREAD_S
     plc_rwlock_leave_(lock);
 }
 
-/** Polls for @p lock to write. READY: the task has it, and gives it up with plc_rwlock_write_unlock_async. Where
- *  readers alone keep it out, the poll keeps new ones out, spins for some 10 us and yields a few times: if those inside leave meanwhile, the task has
- *  the lock.
- *  While it sleeps it keeps no reader out, unlike a thread that waits. So readers that stay for longer and overlap for ever may
- *  starve it; polled again, it tries again, but not more often than each half millisecond. */
+/** Polls for @p lock to write. READY: the task has it, and gives it up with plc_rwlock_write_unlock_async. Where readers
+ *  alone keep it out, the poll keeps new ones out, spins for some 10 us and yields a few times: if those inside leave
+ *  meanwhile, the task has the lock. While it sleeps it keeps no reader out, unlike a thread that waits. So readers that stay
+ *  for longer and overlap for ever may starve it; polled again, it tries again, but not more often than each half millisecond. */
 PLC_INLINE enum plc_poll plc_rwlock_write_lock_async(plc_rwlock_t *lock, plc_async_waiter_t *waiter,
                                                      const plc_waker_t *waker) PLC_NO_THREAD_SAFETY_ANALYSIS {
     enum plc_poll poll = plc_rwlock_write_lock_async_(lock, waiter, waker);
