@@ -106,9 +106,9 @@
 #endif
 
 /* A driver that has learnt to do so looks again and again for at most this long before it sleeps, unless it did that in vain so many
-   times one after the other. To wake a thread on an idle processor took 20 to 35 us where this was chosen. */
+   times one after the other. To wake a thread on an idle processor took 25 to 40 us where this was chosen. */
 #ifndef PLC_DRIVER_LOOK_NS
-#define PLC_DRIVER_LOOK_NS 50000
+#define PLC_DRIVER_LOOK_NS 80000
 #endif
 #ifndef PLC_DRIVER_VAIN_LOOKS
 #define PLC_DRIVER_VAIN_LOOKS 2
