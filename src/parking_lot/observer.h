@@ -55,9 +55,14 @@ static inline void plc_waiter_is_woken(const struct plc_waiter *waiter) {
         plc_watch_wake(waiter);
 }
 
+/* Fetches what such a waiter's owner will need first. */
+void plc_waiter_fetch_ahead(const struct plc_waiter *waiter);
+
 /* Lets the owner of a waiter go that was promised a wake: the last access to it. No bucket is locked. */
 static inline void plc_waiter_wake(struct plc_waiter *waiter) {
     plc_waiter_is_woken(waiter);
+    if (PLC_UNLIKELY(waiter->frame != NULL))
+        plc_waiter_fetch_ahead(waiter);
     plc_thread_parker_unpark(&waiter->parker);
 }
 

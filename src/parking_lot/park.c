@@ -35,6 +35,15 @@ __attribute__((noinline)) void plc_wake_list_wake_many(const struct plc_wake_lis
     plc_wake_batch_finish(&batch);
 }
 
+/* What the stack of a thread that has slept for long holds is in no cache, and it will touch twenty lines of it, one after the other. If
+   it is to run here (a guess; where processors have no numbers all are one), they come while the kernel switches to it. */
+__attribute__((noinline)) void plc_waiter_fetch_ahead(const struct plc_waiter *waiter) {
+    if (waiter->processor != plc_os_processor() || plc_thread_parker_is_awake(&waiter->parker))
+        return;
+    for (int at = -PLC_WAKE_FETCH_BELOW; at < PLC_WAKE_FETCH_ABOVE; at += 64)
+        __builtin_prefetch(waiter->frame + at, 1);
+}
+
 /* ---- Where it sleeps: among others, if it was woken together with others the last time. */
 
 /* Is a waiter of this kind ever taken out together with others, and woken by a wake list? */
@@ -83,6 +92,7 @@ void plc_waiting_begin(struct plc_waiting *waiting, const struct plc_park_ops *o
     plc_thread_parker_sleep_at(&waiter->parker, 0);
     waiter->park_token = 0;
     waiter->is_task = false;
+    waiter->frame = NULL;
     waiter->thread_id = self->thread_id;
     waiter->began_at = plc_os_coarse_now_ns();
     waiting->waiter = waiter;
@@ -140,6 +150,8 @@ void plc_waiting_enqueue(struct plc_bucket *bucket, struct plc_waiting *waiting,
                          unsigned flags) {
     waiting->waiter->waiting_since = bucket->asked_at;
     plc_waiter_enqueue(bucket, waiting->waiter, key, flags);
+    if (PLC_UNLIKELY(plc_load_relaxed(&bucket->waiters) >= PLC_CROWD)) /* relaxed: changed under this lock */
+        waiting->waiter->frame = (const char *)waiting;
     waiting->is_queued = true;
 }
 

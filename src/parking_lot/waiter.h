@@ -42,6 +42,7 @@ struct plc_waiter {
         struct plc_thread_parker parker; /* its wake, which lets the owner go, is the last access to this node */
         plc_waker_t waker;               /* a task's; its node ends here */
     };
+    const char *frame; /* where on its owner's stack it waits, if among many; a hint */
 };
 
 static inline bool plc_waiter_matches(const struct plc_waiter *waiter, struct plc_lot_key key) {

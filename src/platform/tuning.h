@@ -40,6 +40,14 @@
 #define PLC_CROWD_MOST (UINT32_C(1) << 18)
 #endif
 
+/* How much of the stack of one of such a crowd its waker has fetched, below and above where it waits. */
+#ifndef PLC_WAKE_FETCH_BELOW
+#define PLC_WAKE_FETCH_BELOW 512
+#endif
+#ifndef PLC_WAKE_FETCH_ABOVE
+#define PLC_WAKE_FETCH_ABOVE 832
+#endif
+
 /* A waiter that has waited longer than this is handed the lock by the next unlock. */
 #ifndef PLC_FAIR_AFTER_NS
 #define PLC_FAIR_AFTER_NS 500000
