@@ -50,8 +50,7 @@ int try_write_elsewhere(pthread_rwlock_t *lock) {
     });
 }
 
-/* A writer waits in there when no new reader of a lock that lets nobody past a writer comes in; for the default kind
-   there is no telling by a try, so this looks whether the writer was let in after a while of everybody's attempts. */
+/* Waits in there, or is about to. */
 class WaitingWriter {
   public:
     explicit WaitingWriter(pthread_rwlock_t *lock)
@@ -355,6 +354,24 @@ TEST(Libplc, AWriterGetsInBetweenManyReaders) {
         for (std::thread &reader : readers)
             reader.join();
         EXPECT_EQ(value, kWrites);
+    }
+}
+
+/* Whatever the kind, if he has no patience for more. */
+TEST(Libplc, ANewReaderWaitsBehindAWriter) {
+    for (int kind : kKinds) {
+        Rwlock lock(kind);
+        ASSERT_EQ(pthread_rwlock_rdlock(&lock.value), 0);
+        WaitingWriter writer(&lock.value); /* he announces himself soon */
+        int code = 0;
+        for (int i = 0; i < 100000 && code == 0; ++i)
+            code = elsewhere([&, soon = after_ms(CLOCK_REALTIME, 20)] {
+                const int refused = pthread_rwlock_timedrdlock(&lock.value, &soon);
+                return refused != 0 ? refused : pthread_rwlock_unlock(&lock.value);
+            });
+        EXPECT_EQ(code, ETIMEDOUT);
+        EXPECT_EQ(pthread_rwlock_unlock(&lock.value), 0);
+        writer.join();
     }
 }
 

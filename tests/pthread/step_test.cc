@@ -185,6 +185,58 @@ TEST(Libplc, ASectionThatNoSignalHitsTakesNoSystemCallForIt) {
               0);
 }
 
+/* ---- A signal of a shared cond comes as soon as the waiter has let go of its mutex */
+
+pthread_cond_t shared_cond;
+bool is_signalled = false; /* guarded by mutex */
+std::atomic<int> signaller{0};
+std::atomic<bool> may_signal{false};
+std::atomic<bool> signals{false};
+std::atomic<bool> has_signalled{false};
+
+/* Once the mutex is free the signaller goes first, until it is done or has to wait. */
+bool let_the_signaller_go_first(const Step &) {
+    if (__atomic_load_n(&mutex.__data.__lock, __ATOMIC_RELAXED) != 0)
+        return true;
+    may_signal = true;
+    while (!has_signalled && !(signals && plc_test::is_in_the_kernel(signaller)))
+        sched_yield();
+    return false;
+}
+
+int wait_and_be_signalled() {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    int code = pthread_cond_init(&shared_cond, &attributes);
+    std::thread other([] {
+        signaller = tid();
+        while (!may_signal)
+            sched_yield();
+        pthread_mutex_lock(&mutex);
+        is_signalled = true;
+        signals = true;
+        pthread_cond_signal(&shared_cond);
+        has_signalled = true;
+        pthread_mutex_unlock(&mutex);
+    });
+    while (signaller == 0)
+        sched_yield();
+    code |= pthread_mutex_lock(&mutex);
+    SingleStep::run(let_the_signaller_go_first, [&] {
+        while (!is_signalled)
+            code |= pthread_cond_wait(&shared_cond, &mutex);
+    });
+    code |= pthread_mutex_unlock(&mutex);
+    other.join();
+    return code;
+}
+
+TEST(SharedCond, ASignalRightAfterTheUnlockIsNotLost) {
+    DROPIN_NEEDS_SINGLE_STEPS();
+    EXPECT_EQ(plc_test::in_child(wait_and_be_signalled, 20), 0);
+}
+
 /* ---- A handler that jumps away, from every third instruction: nobody else's wake is lost */
 
 sigjmp_buf landing_place;

@@ -173,7 +173,11 @@ TEST_P(Handed, OverNothingIsTouchedAnyMore) {
                   Sleeper sleeper(GetParam().sleeper);
                   next_owner = &sleeper;
                   int code = -1;
-                  SingleStep::run(let_the_next_owner_go_on, [&] { code = GetParam().release(); });
+                  SingleStep::run(let_the_next_owner_go_on, [&] {
+                      errno = 4711;
+                      code = GetParam().release();
+                      code |= errno ^ 4711; /* it woke somebody, and left errno alone */
+                  });
                   sleeper.join();
                   return code != 0 || !is_gone;
               }),
