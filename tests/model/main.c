@@ -134,7 +134,7 @@ static void apply_scenario(const struct mc_scenario *scenario, const struct opti
         options->max_executions = scenario->max_executions;
     else if (!line->mutate && options->max_executions < scenario->executions)
         options->max_executions = scenario->executions;
-    if (line->at_most && options->max_executions > line->at_most)
+    if (line->at_most && (options->max_executions == 0 || options->max_executions > line->at_most))
         options->max_executions = line->at_most;
 }
 
