@@ -31,7 +31,7 @@
 /* When so many threads wait in a bucket, or a multiple of it, the system is told to expect this many times as many sleepers, or these
    at most (in Linux 64 bytes each); again when that many wait. Before, on two processors, it had 16 slots for all of them. */
 #ifndef PLC_CROWD
-#define PLC_CROWD 64
+#define PLC_CROWD 256
 #endif
 #ifndef PLC_CROWD_ROOM
 #define PLC_CROWD_ROOM 16
