@@ -241,6 +241,7 @@ TEST(SmallStacks, AreEnough) {
     pthread_t threads[kThreads];
     pthread_attr_init(&attributes);
     ASSERT_EQ(pthread_attr_setstacksize(&attributes, static_cast<size_t>(PTHREAD_STACK_MIN)), 0);
+    ASSERT_EQ(pthread_mutex_lock(&shared.mutex), 0);
     for (pthread_t &thread : threads)
         ASSERT_EQ(pthread_create(
                       &thread, &attributes,
@@ -251,6 +252,9 @@ TEST(SmallStacks, AreEnough) {
                       },
                       nullptr),
                   0);
+    while (!is_waited_for(shared.mutex)) /* the way to sleep is the deepest */
+        std::this_thread::yield();
+    ASSERT_EQ(pthread_mutex_unlock(&shared.mutex), 0);
     for (pthread_t thread : threads)
         pthread_join(thread, nullptr);
     pthread_attr_destroy(&attributes);

@@ -128,7 +128,9 @@ static int is_libplc(void) {
     pthread_mutex_lock(&shared.mutex);
     int users = (int)shared.mutex.__data.__nusers;
     pthread_mutex_unlock(&shared.mutex);
-    mtx_lock(&shared.mtx);
+    const struct timespec past = {.tv_sec = 1};
+    check(mtx_timedlock(&shared.mtx, &past) == thrd_success, "a free one is locked at any time");
+    check(cnd_timedwait(&shared.cnd, &shared.mtx, &past) == thrd_timedout, "a past time is over");
     int mtx_users = (int)((pthread_mutex_t *)(void *)&shared.mtx)->__data.__nusers;
     mtx_unlock(&shared.mtx);
     check(users == mtx_users, "C11's locks are of the same kind");
