@@ -318,17 +318,16 @@ park(const struct parking *parking, const struct plc_park_ops *ops, void *contex
     return result;
 }
 
-__attribute__((always_inline)) inline struct plc_park_result plc_lot_park(struct plc_lot_key key,
-                                                                          const struct plc_park_ops *ops, void *context,
-                                                                          uintptr_t park_token,
-                                                                          plc_deadline_t deadline) {
+PLC_INLINED_BY_LTO struct plc_park_result plc_lot_park(struct plc_lot_key key, const struct plc_park_ops *ops,
+                                                       void *context, uintptr_t park_token, plc_deadline_t deadline) {
     const struct parking parking = {key, NULL, park_token, deadline};
     return park(&parking, ops, context, NULL);
 }
 
-__attribute__((always_inline)) inline struct plc_park_result
-plc_lot_park_and_resume(struct plc_lot_key key, const struct plc_park_ops *ops, plc_resume resume, plc_resign resign,
-                        void *context, uintptr_t park_token, plc_deadline_t deadline) {
+PLC_INLINED_BY_LTO struct plc_park_result plc_lot_park_and_resume(struct plc_lot_key key,
+                                                                  const struct plc_park_ops *ops, plc_resume resume,
+                                                                  plc_resign resign, void *context,
+                                                                  uintptr_t park_token, plc_deadline_t deadline) {
     const struct parking parking = {key, resume, park_token, deadline};
     return park(&parking, ops, context, resign);
 }

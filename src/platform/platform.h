@@ -54,6 +54,13 @@ uint32_t plc_os_processor(void);
 bool plc_os_process_barrier_prepare(void);
 bool plc_os_process_barrier(void);
 
+/* For what is to be inlined across files where GCC optimises the library as a whole. Clang does not, and would warn. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PLC_INLINED_BY_LTO __attribute__((always_inline)) inline
+#else
+#define PLC_INLINED_BY_LTO
+#endif
+
 /* Tells the processor that this is a spin loop. */
 static inline void plc_cpu_relax(void) {
 #if defined(PLC_MODEL)

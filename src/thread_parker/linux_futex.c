@@ -177,8 +177,7 @@ sleep_and_learn(struct plc_thread_parker *parker, plc_deadline_t deadline, const
     return signalled;
 }
 
-__attribute__((always_inline)) inline void plc_thread_parker_park(struct plc_thread_parker *parker,
-                                                                  const struct plc_sleep_hooks *hooks) {
+PLC_INLINED_BY_LTO void plc_thread_parker_park(struct plc_thread_parker *parker, const struct plc_sleep_hooks *hooks) {
     if (!spin(parker))
         sleep_and_learn(parker, PLC_NO_DEADLINE, hooks);
     parker->last_was_here = waker_was_here(parker);
