@@ -114,6 +114,11 @@ static void *lock_in_vain(void *jumped) {
     return NULL;
 }
 
+/* libplc marks a mutex beside its word as long as nobody else has ever waited for it. */
+static int has_first_waiter(void) {
+    return *(volatile const unsigned char *)&mutex.__data.__spins == 1;
+}
+
 static void jump_out(void) {
     int jumped = 0;
     pthread_t thread;
@@ -121,7 +126,7 @@ static void jump_out(void) {
     CHECK(signal(SIGUSR1, jump_within_then_out) != SIG_ERR);
     CHECK(pthread_mutex_init(&mutex, NULL) == 0 && pthread_mutex_lock(&mutex) == 0);
     CHECK(pthread_create(&thread, NULL, lock_in_vain, &jumped) == 0);
-    while (__atomic_load_n(&mutex.__data.__lock, __ATOMIC_SEQ_CST) == 1)
+    while (__atomic_load_n(&mutex.__data.__lock, __ATOMIC_SEQ_CST) == 1 && !has_first_waiter())
         (void)nanosleep(&moment, NULL); /* until it is marked as waited for */
     while (!__atomic_load_n(&jumped, __ATOMIC_SEQ_CST)) {
         (void)pthread_kill(thread, SIGUSR1);
