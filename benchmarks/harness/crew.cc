@@ -143,14 +143,14 @@ class crew {
 };
 
 // These three run the members' threads and return the length of the run.
-uint64_t run_together(crew &all, std::vector<member> &members, process_use &use) {
+uint64_t run_together(crew &all, std::vector<member> &members, uint64_t least_ns, process_use &use) {
     pthread_barrier_t barrier;
     pthread_barrier_init(&barrier, nullptr, static_cast<unsigned>(members.size() + 1));
     for (std::size_t i = 0; i < members.size(); ++i)
         all.start(i, &barrier);
     pthread_barrier_wait(&barrier);
     use.begin();
-    plc_bench_pause(members.size() < many_threads ? run_duration_ns : 2 * run_duration_ns);
+    plc_bench_pause(std::max(least_ns, members.size() < many_threads ? run_duration_ns : 2 * run_duration_ns));
     uint64_t stopped = all.stop();
     use.end();
     all.join();
@@ -293,7 +293,7 @@ void run_fresh(const plc_bench_kernel &kernel, const cell &what, bool timed, out
     process_use use;
     uint64_t length = what.start == cell::driver_first  ? run_driver_first(all, use)
                       : what.start == cell::driver_last ? run_driver_last(all, use)
-                                                        : run_together(all, members, use);
+                                                        : run_together(all, members, what.least_ns, use);
     result.error = verify(what, members, kernel.destroy(job.object));
     if (what.start != cell::together)
         summarise_process(what, members, length, use, result);

@@ -18,6 +18,7 @@ struct cell {
     bool waits = false;                 // a second, timed run for the waiting times
     bool served = false;                // threads of the peer work for the workers: their processor time counts, too
     bool two_sides = false;             // the first job.producers threads and the others do different things
+    uint64_t least_ns = 0;              // a run takes no less
     uint64_t workers_per_operation = 1; // 2 where two threads' turns make one operation
     enum { all, consumers, writes, furthest } counted = all; // what the guarded counter must equal
     // Who comes when. driver_last: worker 0, without which nothing happens, when all others sleep. driver_first: it
@@ -45,7 +46,7 @@ uint64_t thread_processor_ns();
 // That of all threads, those that have ended included.
 uint64_t process_processor_ns();
 
-// How long each run of a crew lasts, for all cells; of a large crew, twice as long.
+// How long each run of a crew lasts, for all cells that do not ask for more; of a large crew, twice as long.
 void set_run_duration(uint64_t ns);
 // Whether there are timed runs too.
 void want_waits(bool wanted);
