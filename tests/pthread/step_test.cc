@@ -304,4 +304,49 @@ TEST(Libplc, AJumpOutOfAnUnlockLosesNoWake) {
               0);
 }
 
+/* ---- A cancellation of the asynchronous type, at every seventh instruction: it leaves no bucket locked, and no wake unsent */
+
+unsigned long cancel_at = 0;
+int (*cancelled)() = nullptr;
+
+bool cancel_once(const Step &step) {
+    if (step.number == cancel_at) {
+        SingleStep::end();
+        pthread_cancel(pthread_self()); /* acts at once, or when the section is over */
+    }
+    return step.number < cancel_at;
+}
+
+void *be_cancelled(void *) {
+    int code = pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr);
+    SingleStep::run(cancel_once, [&] { code |= cancelled(); });
+    code |= pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+    return code == 0 ? nullptr : &cancelled;
+}
+
+/* Whoever waits is woken by the cancelled one or by another call of the same, which hangs if the bucket was left locked. */
+int cancel_everywhere(int (*wakes)()) {
+    cancelled = wakes;
+    void *result = PTHREAD_CANCELED;
+    for (cancel_at = 1; result == PTHREAD_CANCELED; cancel_at += kInstrumented ? 29 : 7) {
+        Sleeper waiter(wait_once);
+        pthread_t thread;
+        if (pthread_create(&thread, nullptr, be_cancelled, nullptr) != 0 || pthread_join(thread, &result) != 0)
+            return 2;
+        wakes();
+        waiter.join();
+    }
+    return result == nullptr && cancel_at > 100 ? 0 : 1;
+}
+
+TEST(Libplc, AnAsynchronousCancellationKeepsOutOfACondsSignal) {
+    DROPIN_NEEDS_SINGLE_STEPS();
+    EXPECT_EQ(plc_test::in_child([] { return cancel_everywhere(signal_cond); }), 0);
+}
+
+TEST(Libplc, AnAsynchronousCancellationKeepsOutOfABroadcast) {
+    DROPIN_NEEDS_SINGLE_STEPS();
+    EXPECT_EQ(plc_test::in_child([] { return cancel_everywhere(broadcast_cond); }), 0);
+}
+
 } // namespace
