@@ -99,7 +99,8 @@ int dropin_mutex_trylock(pthread_mutex_t *mutex) {
     }
     if (PLC_UNLIKELY(kind < 0 || kind > PTHREAD_MUTEX_ADAPTIVE_NP))
         return EINVAL;
-    if (!plc_mutex_try_lock(dropin_mutex_word(mutex)))
+    /* An unlock by a store costs a look nothing, so there is no need to guess whether one is worth it (plc/detail/last_try.h). */
+    if (plc_mutex_is_locked(dropin_mutex_word(mutex)) || !plc_mutex_try_lock(dropin_mutex_word(mutex)))
         return EBUSY;
     own_first_time(mutex, kind);
     return 0;
